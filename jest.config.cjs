@@ -1,0 +1,31 @@
+/** Nest 12 ships ES modules only, so node_modules are transformed to CommonJS as well (see docs/decisions). */
+const transform = {
+  '^.+\\.(t|j|mj|cj)s$': [
+    '@swc/jest',
+    {
+      jsc: {
+        parser: { syntax: 'typescript', decorators: true },
+        transform: { legacyDecorator: true, decoratorMetadata: true },
+        target: 'es2022',
+        keepClassNames: true,
+      },
+      module: { type: 'commonjs' },
+      sourceMaps: 'inline',
+    },
+  ],
+};
+
+module.exports = {
+  testEnvironment: 'node',
+  rootDir: '.',
+  roots: ['<rootDir>/src', '<rootDir>/test'],
+  testMatch: ['**/*.spec.ts'],
+  transform,
+  transformIgnorePatterns: ['/node_modules/(?!.*)'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
+  testTimeout: 60000,
+  maxWorkers: 2,
+};

@@ -1,0 +1,100 @@
+import type { EncryptionContext } from '../common/encryption-context';
+
+/** What a provider can do; pinned per provider by the contract suite. */
+export interface KmsCapabilities {
+  readonly createKey: boolean;
+  readonly importKey: boolean;
+  readonly listKeys: boolean;
+  readonly rotateKey: boolean;
+  readonly enableDisable: boolean;
+  readonly scheduleDeletion: boolean;
+  /** Re-wraps a data key inside the KMS, the plaintext never leaving it. */
+  readonly rewrap: boolean;
+  /** Cryptographically binds the encryption context to the wrapped key. */
+  readonly bindsContext: boolean;
+  readonly keyVersions: boolean;
+}
+
+export type KeyState = 'enabled' | 'disabled' | 'pending-deletion';
+
+export interface KeyDescription {
+  readonly keyId: string;
+  readonly state: KeyState;
+  readonly algorithm: string;
+  readonly latestVersion?: string;
+  readonly versions?: readonly { readonly version: string; readonly createdAt?: Date }[];
+  readonly createdAt?: Date;
+  readonly createdBy?: string;
+  readonly description?: string;
+  readonly deletionDate?: Date;
+}
+
+export interface KeyPage {
+  readonly keys: readonly KeyDescription[];
+  readonly nextMarker?: string;
+}
+
+export interface ProviderDataKey {
+  /** 32 bytes, owned by the caller. */
+  readonly plaintext: Buffer;
+  readonly ciphertext: Buffer;
+  readonly keyVersion?: string;
+}
+
+/** One step of a connection test: what was tried, how long it took, and what to do when it failed. */
+export interface ConnectionTestStep {
+  readonly name: string;
+  readonly outcome: 'passed' | 'failed' | 'warning' | 'skipped';
+  readonly milliseconds: number;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export interface ConnectionTestReport {
+  readonly ok: boolean;
+  readonly milliseconds: number;
+  readonly steps: readonly ConnectionTestStep[];
+}
+
+/** Options of every provider call: the call policy cancels through the signal when a time limit passes. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The contract of a KMS. One instance serves one configured target in one configuration version; a changed configuration
+ * builds a new instance and the old one is destroyed when its last call has ended.
+ *
+ * The required core is key generation, unwrapping, describing and probing; everything else is optional and declared in
+ * {@link KmsCapabilities}. Every method rejects with a KmsError.
+ */
+export interface KmsProvider {
+  /** `builtin`, `vault`, … */
+  readonly type: string;
+  readonly capabilities: KmsCapabilities;
+  /** Key id used when a request names none. */
+  readonly defaultKeyId: string;
+  init(): Promise<void>;
+  destroy(): Promise<void>;
+  generateDataKey(keyId: string, context: EncryptionContext, options: CallOptions): Promise<ProviderDataKey>;
+  /** @param keyVersion as given by {@link generateDataKey}, where the ciphertext does not carry it itself */
+  decryptDataKey(
+    keyId: string,
+    ciphertext: Buffer,
+    context: EncryptionContext,
+    keyVersion: string | undefined,
+    options: CallOptions,
+  ): Promise<Buffer>;
+  describeKey(keyId: string, options: CallOptions): Promise<KeyDescription>;
+  /** Cheap liveness of the service and its credentials, for readiness and the circuit breaker. */
+  probe(options: CallOptions): Promise<void>;
+  /** The full, step by step connection test; never rejects. */
+  testConnection(options: CallOptions): Promise<ConnectionTestReport>;
+  createKey?(keyId: string, options: CallOptions): Promise<KeyDescription>;
+  listKeys?(pattern: string, marker: string | undefined, limit: number, options: CallOptions): Promise<KeyPage>;
+  rotateKey?(keyId: string, options: CallOptions): Promise<KeyDescription>;
+  setKeyEnabled?(keyId: string, enabled: boolean, options: CallOptions): Promise<KeyDescription>;
+  importKey?(keyId: string, material: Buffer, options: CallOptions): Promise<KeyDescription>;
+  scheduleKeyDeletion?(keyId: string, days: number, options: CallOptions): Promise<KeyDescription>;
+  cancelKeyDeletion?(keyId: string, options: CallOptions): Promise<KeyDescription>;
+}

@@ -1,0 +1,393 @@
+import type { Readable } from 'node:stream';
+import type { CustomerKey, EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
+import type { EncryptionContext } from '../common/encryption-context';
+
+export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
+
+/** Headers S3 stores and returns verbatim, and user metadata with lower-case names without the `x-amz-meta-` prefix. */
+export interface ObjectMetadata {
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly contentLanguage?: string;
+  readonly contentDisposition?: string;
+  readonly cacheControl?: string;
+  readonly expires?: string;
+  readonly websiteRedirectLocation?: string;
+  readonly storageClass?: string;
+  readonly user: Readonly<Record<string, string>>;
+}
+
+/** What the body must turn out to be; verified before anything becomes visible. */
+export interface BodyExpectation {
+  /** Decoded length in bytes; a body that ends short fails with IncompleteBody. */
+  readonly length: number;
+  /** 16 bytes of Content-MD5. */
+  readonly md5?: Buffer;
+  /** Lower-case hex of x-amz-content-sha256, when it names one. */
+  readonly sha256?: string;
+  readonly checksum?: {
+    readonly algorithm: ChecksumAlgorithm;
+    /** Base64, when sent as a header. */
+    readonly value?: string;
+    /** When announced as a trailer: called after the body has ended. */
+    readonly trailer?: () => string | undefined;
+  };
+}
+
+export interface ObjectBody {
+  /** Verified plaintext as it arrives; fails by itself on a bad chunk signature. */
+  readonly stream: Readable;
+  readonly expectation: BodyExpectation;
+}
+
+export interface StoredChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  /** Base64; composite values end in `-N`. */
+  readonly value: string;
+  readonly type: ChecksumType;
+}
+
+/** How an object is encrypted, as far as answers show it. */
+export interface EncryptionInfo {
+  readonly mode: EncryptionMode;
+  readonly kms?: string;
+  readonly keyId?: string;
+  readonly keyVersion?: string;
+  readonly context?: EncryptionContext;
+  readonly bucketKey?: boolean;
+}
+
+export interface ObjectInfo {
+  readonly bucket: string;
+  readonly key: string;
+  /** `null` for unversioned objects. */
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly deleteMarker: boolean;
+  /** Plaintext bytes. */
+  readonly size: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly metadata: ObjectMetadata;
+  readonly encryption: EncryptionInfo;
+  readonly checksum?: StoredChecksum;
+  /** Plaintext sizes of the parts of a multipart object, in order; undefined otherwise. */
+  readonly parts?: readonly { readonly number: number; readonly size: number; readonly checksum?: string }[];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+/** `If-*` conditions of a write. ETags without quotes. */
+export interface WriteConditions {
+  readonly ifMatch?: string;
+  readonly ifNoneMatchAny?: boolean;
+}
+
+/** `If-*` conditions of a read, or of a copy source (`x-amz-copy-source-if-*`). */
+export interface ReadConditions {
+  readonly ifMatch?: readonly string[];
+  readonly ifNoneMatch?: readonly string[];
+  readonly ifModifiedSince?: Date;
+  readonly ifUnmodifiedSince?: Date;
+}
+
+export interface PutObjectCommand {
+  readonly bucket: string;
+  readonly key: string;
+  readonly body: ObjectBody;
+  readonly metadata: ObjectMetadata;
+  /** What the request's headers ask for; undefined lets the bucket rule, then the server default decide. */
+  readonly encryption?: EncryptionRequest;
+  readonly conditions?: WriteConditions;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+export interface WriteResult {
+  readonly etag: string;
+  /** Undefined on a bucket that never had versioning. */
+  readonly versionId?: string;
+  readonly size: number;
+  readonly lastModified: Date;
+  readonly encryption: EncryptionInfo;
+  readonly checksum?: StoredChecksum;
+}
+
+/** A range as the client asked for it; resolved against the size by the object service. */
+export type RangeRequest =
+  | { readonly kind: 'from'; readonly first: number; readonly last?: number }
+  | { readonly kind: 'suffix'; readonly length: number };
+
+export interface GetObjectCommand {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string;
+  readonly range?: RangeRequest;
+  readonly partNumber?: number;
+  readonly conditions?: ReadConditions;
+  readonly customerKey?: CustomerKey;
+}
+
+/** An object opened for reading; the caller must consume or destroy `body`. */
+export interface OpenedObject {
+  readonly info: ObjectInfo;
+  /** Absolute first and last byte when a range or part was asked for. */
+  readonly range?: { readonly first: number; readonly last: number };
+  /** Plaintext bytes that `body` gives. */
+  readonly length: number;
+  readonly body: Readable | Buffer;
+}
+
+export interface CopyObjectCommand {
+  readonly source: { readonly bucket: string; readonly key: string; readonly versionId?: string };
+  readonly sourceConditions?: ReadConditions;
+  readonly sourceCustomerKey?: CustomerKey;
+  readonly bucket: string;
+  readonly key: string;
+  /** Undefined copies the source's metadata. */
+  readonly metadata?: ObjectMetadata;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly encryption?: EncryptionRequest;
+  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly conditions?: WriteConditions;
+  readonly owner: string;
+}
+
+export interface CopyResult extends WriteResult {
+  readonly sourceVersionId?: string;
+}
+
+export interface DeleteResult {
+  readonly key: string;
+  readonly versionId?: string;
+  readonly deleteMarker?: boolean;
+  readonly deleteMarkerVersionId?: string;
+}
+
+export interface DeleteEntry {
+  readonly key: string;
+  readonly versionId?: string;
+}
+
+export interface DeleteFailure {
+  readonly key: string;
+  readonly versionId?: string;
+  readonly error: Error;
+}
+
+export type VersioningState = 'unversioned' | 'enabled' | 'suspended';
+
+export interface BucketEncryptionRule {
+  readonly mode: 'sse-s3' | 'sse-kms' | 'dsse-kms';
+  readonly keyId?: string;
+  readonly bucketKey: boolean;
+}
+
+export interface BucketInfo {
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly owner: string;
+  readonly versioning: VersioningState;
+  /** Undefined when no rule was ever set, null when it was deleted (the answer differs). */
+  readonly encryption?: BucketEncryptionRule | null;
+}
+
+export interface ListCommand {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly delimiter?: string;
+  /** Entries (objects and common prefixes) wanted, 0 to 1000. */
+  readonly maxKeys: number;
+  /** Exclusive lower bound: v1 marker, v2 start-after. */
+  readonly after?: string;
+  /** The opaque v2 continuation token of an earlier page. */
+  readonly continuationToken?: string;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly storageClass: string;
+  readonly owner: string;
+  readonly checksumAlgorithm?: ChecksumAlgorithm;
+  readonly checksumType?: ChecksumType;
+}
+
+export interface ListResult {
+  readonly objects: readonly ListedObject[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  /** Last entry (key or common prefix) of the page, when truncated. */
+  readonly nextMarker?: string;
+  readonly nextContinuationToken?: string;
+}
+
+export interface ListVersionsCommand {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly delimiter?: string;
+  readonly maxKeys: number;
+  readonly keyMarker?: string;
+  readonly versionIdMarker?: string;
+}
+
+export interface ListedVersion extends ListedObject {
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly deleteMarker: boolean;
+}
+
+export interface ListVersionsResult {
+  readonly versions: readonly ListedVersion[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  readonly nextKeyMarker?: string;
+  readonly nextVersionIdMarker?: string;
+}
+
+export interface CreateMultipartCommand {
+  readonly bucket: string;
+  readonly key: string;
+  readonly metadata: ObjectMetadata;
+  readonly encryption?: EncryptionRequest;
+  readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly owner: string;
+}
+
+export interface MultipartUploadInfo {
+  readonly bucket: string;
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedAt: Date;
+  readonly owner: string;
+  readonly storageClass: string;
+  readonly encryption: EncryptionInfo;
+  readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
+}
+
+export interface UploadPartCommand {
+  readonly bucket: string;
+  readonly key: string;
+  readonly uploadId: string;
+  /** 1 to 10000. */
+  readonly partNumber: number;
+  readonly body: ObjectBody;
+  readonly customerKey?: CustomerKey;
+}
+
+export interface UploadPartCopyCommand {
+  readonly source: { readonly bucket: string; readonly key: string; readonly versionId?: string };
+  readonly sourceConditions?: ReadConditions;
+  readonly sourceCustomerKey?: CustomerKey;
+  readonly range?: { readonly first: number; readonly last: number };
+  readonly bucket: string;
+  readonly key: string;
+  readonly uploadId: string;
+  readonly partNumber: number;
+  readonly customerKey?: CustomerKey;
+}
+
+export interface PartResult {
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly encryption: EncryptionInfo;
+  readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly value: string };
+  readonly sourceVersionId?: string;
+}
+
+export interface CompleteMultipartCommand {
+  readonly bucket: string;
+  readonly key: string;
+  readonly uploadId: string;
+  readonly parts: readonly {
+    readonly partNumber: number;
+    readonly etag: string;
+    readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly value: string };
+  }[];
+  readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly value: string };
+  readonly checksumType?: ChecksumType;
+  /** x-amz-mp-object-size */
+  readonly objectSize?: number;
+  readonly conditions?: WriteConditions;
+  readonly customerKey?: CustomerKey;
+}
+
+export interface ListedPart {
+  readonly partNumber: number;
+  readonly etag: string;
+  readonly size: number;
+  readonly lastModified: Date;
+  readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly value: string };
+}
+
+export interface ListPartsResult {
+  readonly upload: MultipartUploadInfo;
+  readonly parts: readonly ListedPart[];
+  readonly truncated: boolean;
+  readonly nextPartNumberMarker?: number;
+}
+
+export interface ListUploadsCommand {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly delimiter?: string;
+  readonly keyMarker?: string;
+  readonly uploadIdMarker?: string;
+  readonly maxUploads: number;
+}
+
+export interface ListUploadsResult {
+  readonly uploads: readonly MultipartUploadInfo[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  readonly nextKeyMarker?: string;
+  readonly nextUploadIdMarker?: string;
+}
+
+/** ObjectService (object.service.ts), public face. All failures are DomainErrors whose kind is the S3 error code. */
+export interface ObjectServiceContract {
+  put(command: PutObjectCommand): Promise<WriteResult>;
+  /** Conditions that ask for 304 reject with kind `NotModified`, details carrying etag and last-modified. */
+  open(command: GetObjectCommand): Promise<OpenedObject>;
+  head(command: GetObjectCommand): Promise<Omit<OpenedObject, 'body'>>;
+  copy(command: CopyObjectCommand): Promise<CopyResult>;
+  delete(bucket: string, entry: DeleteEntry, conditions?: WriteConditions): Promise<DeleteResult>;
+  deleteMany(bucket: string, entries: readonly DeleteEntry[]): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }>;
+  getTags(bucket: string, entry: DeleteEntry): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }>;
+  setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<{ versionId: string }>;
+}
+
+/** MultipartService (multipart.service.ts). */
+export interface MultipartServiceContract {
+  create(command: CreateMultipartCommand): Promise<MultipartUploadInfo>;
+  uploadPart(command: UploadPartCommand): Promise<PartResult>;
+  uploadPartCopy(command: UploadPartCopyCommand): Promise<PartResult>;
+  complete(command: CompleteMultipartCommand): Promise<WriteResult>;
+  abort(bucket: string, key: string, uploadId: string): Promise<void>;
+  listParts(bucket: string, key: string, uploadId: string, after: number, maxParts: number): Promise<ListPartsResult>;
+  listUploads(command: ListUploadsCommand): Promise<ListUploadsResult>;
+}
+
+/** BucketService (bucket.service.ts). */
+export interface BucketServiceContract {
+  create(name: string, owner: string): Promise<{ created: boolean }>;
+  get(name: string): Promise<BucketInfo>;
+  list(options?: { prefix?: string; after?: string; limit?: number }): Promise<{ buckets: BucketInfo[]; truncated: boolean }>;
+  delete(name: string): Promise<void>;
+  setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<void>;
+  setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void>;
+  /** Opaque sub-resource documents (tagging, cors, policy, …) by name; undefined when absent. */
+  getDocument(name: string, document: string): Promise<string | undefined>;
+  setDocument(name: string, document: string, content: string | null): Promise<void>;
+}
+
+/** ListingService (listing.service.ts). */
+export interface ListingServiceContract {
+  list(command: ListCommand): Promise<ListResult>;
+  listVersions(command: ListVersionsCommand): Promise<ListVersionsResult>;
+}
