@@ -1,0 +1,108 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { Pool, PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { ChannelListener } from './channel-listener';
+import type { Queryable, Statement } from './statement';
+
+const NOTIFY: Statement = { name: 'database.notify', text: 'SELECT pg_notify($1, $2)' };
+
+/** An open transaction; valid only inside the callback it was given to. */
+export class Transaction implements Queryable {
+  constructor(private readonly client: PoolClient) {}
+
+  async query<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
+    const result = await this.client.query<R>({ name: statement.name, text: statement.text, values: [...values] });
+    return result.rows;
+  }
+
+  async execute(statement: Statement, values: readonly unknown[] = []): Promise<number> {
+    const result = await this.client.query({ name: statement.name, text: statement.text, values: [...values] });
+    return result.rowCount ?? 0;
+  }
+
+  async notify(channel: string, payload: string): Promise<void> {
+    await this.query(NOTIFY, [channel, payload]);
+  }
+}
+
+/**
+ * The one way to Postgres: hot SQL as named statements on the pool that typeorm owns, and the typeorm DataSource itself
+ * for entities, migrations and administration.
+ */
+@Injectable()
+export class Database implements Queryable, OnApplicationShutdown {
+  private readonly logger = new Logger(Database.name);
+  private readonly listener: ChannelListener;
+
+  constructor(readonly dataSource: DataSource) {
+    this.listener = new ChannelListener(() => this.dataSource.options, this.logger);
+  }
+
+  /** The pg pool behind typeorm, for gauges and for code that needs a connection of its own. */
+  get pool(): Pool {
+    return (this.dataSource.driver as unknown as { master: Pool }).master;
+  }
+
+  async query<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
+    const result = await this.pool.query<R>({
+      name: statement.name,
+      text: statement.text,
+      values: values as unknown[],
+    });
+    return result.rows;
+  }
+
+  async execute(statement: Statement, values: readonly unknown[] = []): Promise<number> {
+    const result = await this.pool.query({ name: statement.name, text: statement.text, values: values as unknown[] });
+    return result.rowCount ?? 0;
+  }
+
+  async notify(channel: string, payload: string): Promise<void> {
+    await this.query(NOTIFY, [channel, payload]);
+  }
+
+  /** Runs the work in one transaction: commits when it resolves, rolls back when it rejects. */
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work(new Transaction(client));
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((rollbackError: unknown) => {
+        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /**
+   * Listens on a channel over one dedicated connection, shared by all listeners, that reconnects by itself.
+   *
+   * @param onReconnect called after every reconnect, when notifications may have been missed
+   * @returns stops this listener
+   */
+  async listen(
+    channel: string,
+    onMessage: (payload: string) => void,
+    onReconnect: () => void,
+  ): Promise<() => Promise<void>> {
+    return this.listener.listen(channel, onMessage, onReconnect);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  /** Closes the listener's connection and the pool. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.listener.close();
+    if (this.dataSource.isInitialized) {
+      await this.dataSource.destroy();
+    }
+  }
+}
