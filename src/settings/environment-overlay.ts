@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  ACCEPTED_WITHOUT_EFFECT,
+  FOREIGN_KMS_PREFIXES,
+  MINIO_SECRET_KEY_FILE_VARIABLE,
+  OVERLAY_SUBSYSTEMS,
+} from './overlay-table';
+import type { OverlaySubsystem } from './overlay-table';
+import type { ConfigOverlay, OverlayValue } from './settings';
+import { parseBoolean } from './units';
+import type { SourcedText, VariableSource } from './variable-source';
+
+export const DEFAULT_TARGET = 'default';
+
+interface PinnedField {
+  readonly subsystem: string;
+  readonly target: string;
+  readonly field: string;
+  readonly unit?: string;
+}
+
+/**
+ * Collects the fields of dynamic configuration that environment variables pin. When an AppRole id is given without a
+ * word on the way to log in, AppRole is meant, as it always was for MinIO's and RustFS's variables.
+ *
+ * @param problems receives a line for two names that give one field different values, and for an unreadable secret file
+ */
+export function environmentOverlay(source: VariableSource, cwd: string, problems: string[]): ConfigOverlay {
+  const overlay = new Map<string, Map<string, OverlayValue>>();
+  for (const [name, given] of withSecretKeyFile(source, cwd, problems)) {
+    const pinned = findPinnedField(name);
+    if (pinned === undefined) {
+      continue;
+    }
+    const key = `${pinned.subsystem}:${pinned.target}`;
+    const document = overlay.get(key) ?? new Map<string, OverlayValue>();
+    overlay.set(key, document);
+    const value = pinned.unit !== undefined && /\d$/.test(given.text) ? given.text + pinned.unit : given.text;
+    const other = document.get(pinned.field);
+    if (other !== undefined && !sameValue(other.value, value)) {
+      problems.push(
+        `${other.origin} and ${given.origin} both set ${pinned.field} of ${key} but differ (values not shown); keep one of them`,
+      );
+      continue;
+    }
+    document.set(pinned.field, other ?? { value, origin: given.origin });
+  }
+  for (const document of overlay.values()) {
+    implyAppRole(document);
+  }
+  return overlay;
+}
+
+/** The document and field an environment variable pins, if any. Of `…_SECRET_FILE` and `…_SECRET` + target `file`, the longer field wins. */
+export function findPinnedField(name: string): PinnedField | undefined {
+  for (const definition of OVERLAY_SUBSYSTEMS) {
+    const alias = definition.aliases.find((candidate) => candidate.name === name);
+    if (alias !== undefined) {
+      return { subsystem: definition.subsystem, target: DEFAULT_TARGET, field: alias.field, unit: alias.unit };
+    }
+    if (name.startsWith(definition.prefix)) {
+      return findOwnField(definition, name.slice(definition.prefix.length).toLowerCase());
+    }
+  }
+  return undefined;
+}
+
+/** Every environment name that pins a field of a default document; for hints about mistyped names. */
+export function overlayVariableNames(): readonly string[] {
+  return OVERLAY_SUBSYSTEMS.flatMap((definition) => [
+    ...definition.fields.map((field) => definition.prefix + field.toUpperCase()),
+    ...definition.aliases.map((alias) => alias.name),
+  ]);
+}
+
+/** A line for each variable of MinIO's and RustFS's KMS families that has no effect here. */
+export function foreignVariableWarnings(source: VariableSource): readonly string[] {
+  return [...source.entries()]
+    .filter(([name]) => FOREIGN_KMS_PREFIXES.some((prefix) => name.startsWith(prefix)))
+    .filter(([name]) => !ACCEPTED_WITHOUT_EFFECT.includes(name) && findPinnedField(name) === undefined)
+    .map(([, given]) => `${given.origin} has no effect in Strongroom`);
+}
+
+function findOwnField(definition: OverlaySubsystem, rest: string): PinnedField | undefined {
+  const field = definition.fields
+    .filter((candidate) => rest === candidate || rest.startsWith(`${candidate}_`))
+    .reduce((longest, candidate) => (candidate.length > longest.length ? candidate : longest), '');
+  if (field === '') {
+    return undefined;
+  }
+  const target = rest === field ? DEFAULT_TARGET : rest.slice(field.length + 1);
+  const known = target === DEFAULT_TARGET || (definition.multipleTargets && /^[a-z0-9][a-z0-9_]{0,62}$/.test(target));
+  return known ? { subsystem: definition.subsystem, target, field } : undefined;
+}
+
+function withSecretKeyFile(source: VariableSource, cwd: string, problems: string[]): VariableSource {
+  const file = source.get(MINIO_SECRET_KEY_FILE_VARIABLE);
+  if (file === undefined) {
+    return source;
+  }
+  const joined = new Map<string, SourcedText>(source);
+  try {
+    const text = readFileSync(resolve(cwd, file.text), 'utf8').trim();
+    const direct = source.get('MINIO_KMS_SECRET_KEY');
+    if (direct !== undefined && direct.text !== text) {
+      problems.push(`${direct.origin} and the file of ${file.origin} differ (values not shown); keep one of them`);
+    }
+    joined.set('MINIO_KMS_SECRET_KEY', { text, origin: file.origin });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    problems.push(`${file.origin}="${file.text}" cannot be read (${code}); correct the path or its permissions`);
+  }
+  return joined;
+}
+
+function implyAppRole(document: Map<string, OverlayValue>): void {
+  const id = document.get('auth_approle_id');
+  const said = ['auth_type', 'token', 'token_file'].some((field) => document.has(field));
+  if (id !== undefined && !said) {
+    document.set('auth_type', { value: 'approle', origin: id.origin });
+  }
+}
+
+function sameValue(left: string, right: string): boolean {
+  if (left === right) {
+    return true;
+  }
+  const word = parseBoolean(left);
+  return word !== undefined && word === parseBoolean(right);
+}

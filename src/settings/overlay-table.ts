@@ -1,0 +1,99 @@
+/** A foreign environment variable that sets one field of a dynamic configuration document. */
+export interface OverlayAlias {
+  readonly name: string;
+  readonly field: string;
+  /** Appended to the value, for variables whose unit is in their name. */
+  readonly unit?: string;
+}
+
+/** A kind of dynamic configuration whose fields can be pinned by environment variables. */
+export interface OverlaySubsystem {
+  readonly subsystem: string;
+  /** `STRONGROOM_KMS_VAULT_` + field + optional `_` + target, all upper-case. */
+  readonly prefix: string;
+  readonly multipleTargets: boolean;
+  readonly fields: readonly string[];
+  readonly secretFields: readonly string[];
+  /** For the target `default` only. */
+  readonly aliases: readonly OverlayAlias[];
+}
+
+/** Environment names of dynamic configuration. The meaning of the fields belongs to the module that registers the subsystem. */
+export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
+  {
+    subsystem: 'kms_vault',
+    prefix: 'STRONGROOM_KMS_VAULT_',
+    multipleTargets: true,
+    fields: [
+      'enabled',
+      'endpoint',
+      'key_name',
+      'token',
+      'token_file',
+      'auth_type',
+      'auth_approle_id',
+      'auth_approle_secret',
+      'auth_approle_secret_file',
+      'auth_approle_mount',
+      'mount_path',
+      'namespace',
+      'ca_file',
+      'ca_pem',
+      'client_cert_file',
+      'client_key_file',
+      'tls_skip_verify',
+      'tls_server_name',
+      'key_version',
+      'timeout',
+      'max_retries',
+      'create_key',
+      'comment',
+    ],
+    secretFields: ['token', 'auth_approle_secret'],
+    aliases: [
+      { name: 'RUSTFS_KMS_ENABLED', field: 'enabled' },
+      { name: 'RUSTFS_KMS_ENABLE', field: 'enabled' },
+      { name: 'RUSTFS_KMS_VAULT_ENDPOINT', field: 'endpoint' },
+      { name: 'RUSTFS_KMS_VAULT_ADDRESS', field: 'endpoint' },
+      { name: 'RUSTFS_KMS_VAULT_KEY_NAME', field: 'key_name' },
+      { name: 'RUSTFS_KMS_DEFAULT_KEY_ID', field: 'key_name' },
+      { name: 'RUSTFS_KMS_VAULT_TOKEN', field: 'token' },
+      { name: 'RUSTFS_KMS_VAULT_TOKEN_FILE', field: 'token_file' },
+      { name: 'RUSTFS_KMS_VAULT_NAMESPACE', field: 'namespace' },
+      { name: 'RUSTFS_KMS_VAULT_MOUNT_PATH', field: 'mount_path' },
+      { name: 'RUSTFS_KMS_VAULT_SKIP_TLS_VERIFY', field: 'tls_skip_verify' },
+      { name: 'RUSTFS_KMS_VAULT_APPROLE_ROLE_ID', field: 'auth_approle_id' },
+      { name: 'RUSTFS_KMS_VAULT_APPROLE_SECRET_ID', field: 'auth_approle_secret' },
+      { name: 'RUSTFS_KMS_VAULT_APPROLE_SECRET_ID_FILE', field: 'auth_approle_secret_file' },
+      { name: 'RUSTFS_KMS_VAULT_APPROLE_MOUNT', field: 'auth_approle_mount' },
+      { name: 'RUSTFS_KMS_TIMEOUT_SECS', field: 'timeout', unit: 's' },
+      { name: 'RUSTFS_KMS_RETRY_ATTEMPTS', field: 'max_retries' },
+      { name: 'MINIO_KMS_VAULT_ENDPOINT', field: 'endpoint' },
+      { name: 'MINIO_KMS_VAULT_AUTH_TYPE', field: 'auth_type' },
+      { name: 'MINIO_KMS_VAULT_APPROLE_ID', field: 'auth_approle_id' },
+      { name: 'MINIO_KMS_VAULT_APPROLE_SECRET', field: 'auth_approle_secret' },
+      { name: 'MINIO_KMS_VAULT_KEY_NAME', field: 'key_name' },
+      { name: 'MINIO_KMS_VAULT_KEY_VERSION', field: 'key_version' },
+      { name: 'MINIO_KMS_VAULT_CAPATH', field: 'ca_file' },
+      { name: 'STRONGROOM_KMS_VAULT_CAPATH', field: 'ca_file' },
+      { name: 'MINIO_KMS_VAULT_NAMESPACE', field: 'namespace' },
+    ],
+  },
+  {
+    subsystem: 'kms_builtin',
+    prefix: 'STRONGROOM_KMS_BUILTIN_',
+    multipleTargets: false,
+    fields: ['enabled', 'minio_secret_key', 'comment'],
+    secretFields: ['minio_secret_key'],
+    aliases: [{ name: 'MINIO_KMS_SECRET_KEY', field: 'minio_secret_key' }],
+  },
+];
+
+/** Names a file whose content is the value of MINIO_KMS_SECRET_KEY. */
+export const MINIO_SECRET_KEY_FILE_VARIABLE = 'MINIO_KMS_SECRET_KEY_FILE';
+
+/** Foreign variables of the same families that are known and need nothing here. */
+export const ACCEPTED_WITHOUT_EFFECT: readonly string[] = ['MINIO_KMS_AUTO_ENCRYPTION', MINIO_SECRET_KEY_FILE_VARIABLE];
+
+/** Families whose other members are worth a warning, because somebody expects them to work. */
+export const FOREIGN_KMS_PREFIXES: readonly string[] = ['RUSTFS_KMS_', 'MINIO_KMS_'];
