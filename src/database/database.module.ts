@@ -12,7 +12,7 @@ import { Database } from './database';
     TypeOrmModule.forRootAsync({
       inject: [Settings],
       useFactory: (settings: Settings) => ({
-        ...connectionOptions(requireUrl(settings)),
+        ...connectionOptions(requireUrl(settings), settings.databasePoolSize),
         retryAttempts: 5,
         retryDelay: 500,
       }),

@@ -13,15 +13,9 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** Makes a fresh, migrated database on the run's Postgres. */
+/** Makes a fresh, migrated database on the run's Postgres and opens it. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = process.env['STRONGROOM_TEST_SERVER'];
-  if (server === undefined) {
-    throw new Error('The test run has no Postgres: jest must run with its global setup');
-  }
-  const name = `test_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE}`);
-  const url = databaseUrl(server, name);
+  const url = await createDatabase();
   const opened: Database[] = [];
   const another = async (): Promise<Database> => {
     const dataSource = new DataSource(connectionOptions(url, 8));
@@ -36,9 +30,30 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     another,
     close: async () => {
       await Promise.all(opened.map((database) => database.close()));
-      await administer(server, `DROP DATABASE ${name} WITH (FORCE)`);
+      await dropDatabase(url);
     },
   };
+}
+
+/** Copies the migrated template and returns the copy's URL. */
+export async function createDatabase(): Promise<string> {
+  const server = runServer();
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE}`);
+  return databaseUrl(server, name);
+}
+
+/** Drops a database that {@link createDatabase} made, whoever is still connected. */
+export async function dropDatabase(url: string): Promise<void> {
+  await administer(runServer(), `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+}
+
+function runServer(): string {
+  const server = process.env['STRONGROOM_TEST_SERVER'];
+  if (server === undefined) {
+    throw new Error('The test run has no Postgres: jest must run with its global setup');
+  }
+  return server;
 }
 
 async function administer(server: string, sql: string): Promise<void> {

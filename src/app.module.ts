@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AdminModule } from './admin/admin.module';
+import { ConfigManagerModule } from './config/config.module';
+import { CryptoModule } from './crypto/crypto.module';
+import { DatabaseModule } from './database/database.module';
+import { IdentityModule } from './identity/identity.module';
+import { KmsModule } from './kms/kms.module';
+import { ObjectStorageModule } from './object-storage/object-storage.module';
+import { ObservabilityModule } from './observability/observability.module';
+import { S3Module } from './s3/s3.module';
+import { SettingsModule } from './settings/settings.module';
+import type { Settings } from './settings/settings';
+
+/** The composition root: the only place that knows every module. */
+@Module({})
+export class AppModule {
+  static forRoot(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        SettingsModule.forRoot(settings),
+        DatabaseModule,
+        ConfigManagerModule,
+        KmsModule,
+        CryptoModule,
+        ObjectStorageModule,
+        IdentityModule,
+        S3Module,
+        AdminModule,
+        ObservabilityModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Settings } from '../settings/settings';
+import { keepCertificateFresh, readCertificate } from './tls-certificate';
+
+/** First path segments that belong to the administration side; no bucket may bear one of these names. */
+const ADMIN_SEGMENTS = new Set(['minio', 'rustfs', 'api', 'docs', 'console', 'health', 'metrics']);
+
+const SOCKET_IDLE_MS = 120_000;
+const HEADERS_LIMIT_MS = 60_000;
+const KEEP_ALIVE_MS = 75_000;
+const LARGEST_HEADER_BYTES = 32 * 1024;
+const SOCKET_BUFFER_BYTES = 256 * 1024;
+
+/** The S3 handler, as the front door needs it. */
+export interface ObjectGateway {
+  /** @param expectsContinue the client waits for `100 Continue` before it sends the body */
+  handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void;
+}
+
+/**
+ * Makes the one listening server: administration paths go to Nest on Express, everything else to the S3 handler, which
+ * Express never touches because it costs several times more than a small request itself.
+ */
+export function createFrontDoor(settings: Settings, administration: RequestListener, gateway: ObjectGateway): Server {
+  const options: ServerOptions = {
+    // A long upload is no slow attack: idle sockets are ended instead of long requests.
+    requestTimeout: 0,
+    headersTimeout: HEADERS_LIMIT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: LARGEST_HEADER_BYTES,
+    highWaterMark: SOCKET_BUFFER_BYTES,
+  };
+  const server =
+    settings.tls === undefined
+      ? createHttpServer(options)
+      : createHttpsServer({ ...options, ...readCertificate(settings.tls) });
+  if (settings.tls !== undefined) {
+    keepCertificateFresh(server, settings.tls);
+  }
+  server.setTimeout(SOCKET_IDLE_MS);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (isAdministration(request.url ?? '/')) {
+      administration(request, response);
+    } else {
+      gateway.handle(request, response, false);
+    }
+  });
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    if (isAdministration(request.url ?? '/')) {
+      response.writeContinue();
+      administration(request, response);
+    } else {
+      gateway.handle(request, response, true);
+    }
+  });
+  server.on('clientError', refuseUnreadable);
+  return server;
+}
+
+/** Whether a raw request target lies under a reserved first segment. */
+export function isAdministration(url: string): boolean {
+  const path = url.startsWith('http') ? url.replace(/^https?:\/\/[^/]*/, '') : url;
+  const end = path.slice(1).search(/[/?]/);
+  return ADMIN_SEGMENTS.has(end === -1 ? path.slice(1) : path.slice(1, end + 1));
+}
+
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const code = tooLarge ? 'RequestHeaderSectionTooLarge' : 'BadRequest';
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>The request is not readable as HTTP.</Message></Error>`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/xml\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
