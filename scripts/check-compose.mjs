@@ -25,9 +25,10 @@ for (const key of Object.keys(compose)) {
 for (const [name, service] of Object.entries(compose.services ?? {})) checkService(name, service);
 if (!compose.services?.strongroom) problems.push('there is no service "strongroom"');
 
-const docker = spawnSync('docker', ['compose', '-f', file, 'config', '--quiet'], { encoding: 'utf8' });
-const hasCompose = docker.status !== null && !/unknown (docker )?command|is not a docker command/.test(docker.stderr);
-if (hasCompose && docker.status !== 0) problems.push(docker.stderr.trim());
+if (spawnSync('docker', ['compose', 'version']).status === 0) {
+  const docker = spawnSync('docker', ['compose', '-f', file, 'config', '--quiet'], { encoding: 'utf8' });
+  if (docker.status !== 0) problems.push(docker.stderr.trim());
+}
 
 for (const problem of problems) console.error(`docker-compose.yml: ${problem}`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,45 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { type FinishedRequest, RequestObserver } from '../common/request-observer';
+import { receivedBytes, requestDuration, requestsTotal, sentBytes } from './request.metrics';
+
+/** Asked for every few seconds by machines; a line each would drown the rest. */
+const SILENT_OPERATIONS: ReadonlySet<string> = new Set(['Health', 'Metrics']);
+
+/** Counts every finished request and writes at most one line about it. */
+@Injectable()
+export class RequestLog extends RequestObserver {
+  private readonly logger = new Logger('Request');
+
+  override requestFinished(request: FinishedRequest): void {
+    requestsTotal.inc({ operation: request.operation, status: String(request.status) });
+    requestDuration.observe({ operation: request.operation }, request.seconds);
+    if (request.bytesIn > 0) receivedBytes.inc(request.bytesIn);
+    if (request.bytesOut > 0) sentBytes.inc(request.bytesOut);
+    if (!SILENT_OPERATIONS.has(request.operation) || request.status >= 500) {
+      this.write(request);
+    }
+  }
+
+  /** A server fault is an error and a refused caller a warning; all else, a missing key included, is everyday business. */
+  private write(request: FinishedRequest): void {
+    const milliseconds = Math.round(request.seconds * 10_000) / 10;
+    const line = {
+      msg: `${request.operation} ${request.status}${request.errorCode === undefined ? '' : ` ${request.errorCode}`} ${milliseconds} ms`,
+      requestId: request.requestId,
+      operation: request.operation,
+      method: request.method,
+      path: request.path,
+      status: request.status,
+      errorCode: request.errorCode,
+      principal: request.principal,
+      remoteAddress: request.remoteAddress,
+      userAgent: request.userAgent,
+      bytesIn: request.bytesIn,
+      bytesOut: request.bytesOut,
+      milliseconds,
+    };
+    if (request.status >= 500) this.logger.error(line);
+    else if (request.status === 401 || request.status === 403) this.logger.warn(line);
+    else this.logger.log(line);
+  }
+}
