@@ -357,7 +357,10 @@ export interface ObjectServiceContract {
   head(command: GetObjectCommand): Promise<Omit<OpenedObject, 'body'>>;
   copy(command: CopyObjectCommand): Promise<CopyResult>;
   delete(bucket: string, entry: DeleteEntry, conditions?: WriteConditions): Promise<DeleteResult>;
-  deleteMany(bucket: string, entries: readonly DeleteEntry[]): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }>;
+  deleteMany(
+    bucket: string,
+    entries: readonly DeleteEntry[],
+  ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }>;
   getTags(bucket: string, entry: DeleteEntry): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }>;
   setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<{ versionId: string }>;
 }
@@ -377,7 +380,11 @@ export interface MultipartServiceContract {
 export interface BucketServiceContract {
   create(name: string, owner: string): Promise<{ created: boolean }>;
   get(name: string): Promise<BucketInfo>;
-  list(options?: { prefix?: string; after?: string; limit?: number }): Promise<{ buckets: BucketInfo[]; truncated: boolean }>;
+  list(options?: {
+    prefix?: string;
+    after?: string;
+    limit?: number;
+  }): Promise<{ buckets: BucketInfo[]; truncated: boolean }>;
   delete(name: string): Promise<void>;
   setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<void>;
   setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void>;

@@ -1,0 +1,151 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database';
+import type { Statement } from '../database/statement';
+import type { BucketEncryptionRule, BucketInfo, VersioningState } from './object-storage.types';
+
+/** The same number as in the commit functions of the migration. */
+const BUCKET_LOCK = 7_340_513;
+
+const COLUMNS = 'id, name, owner, versioning, encryption, encryption_deleted, created_at';
+
+const INSERT: Statement = {
+  name: 'bucket.insert',
+  text: `INSERT INTO bucket (name, owner) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
+};
+const FIND: Statement = { name: 'bucket.find', text: `SELECT ${COLUMNS} FROM bucket WHERE name = $1` };
+const LIST: Statement = {
+  name: 'bucket.list',
+  text: `SELECT ${COLUMNS} FROM bucket WHERE name > $1 AND starts_with(name, $2) ORDER BY name LIMIT $3`,
+};
+const LOCK: Statement = { name: 'bucket.lock', text: `SELECT id FROM bucket WHERE name = $1 FOR UPDATE` };
+const LOCK_COMMITS: Statement = {
+  name: 'bucket.lock-commits',
+  text: `SELECT pg_advisory_xact_lock(${BUCKET_LOCK}, $1::integer)`,
+};
+const HAS_OBJECTS: Statement = {
+  name: 'bucket.has-objects',
+  text: `SELECT EXISTS (SELECT FROM object_version WHERE bucket_id = $1) AS found`,
+};
+const LOCK_UPLOADS: Statement = {
+  name: 'bucket.lock-uploads',
+  text: `SELECT id FROM multipart_upload WHERE bucket_id = $1 FOR UPDATE`,
+};
+const QUEUE_PARTS: Statement = {
+  name: 'bucket.queue-parts',
+  text: `UPDATE blob SET deleted_at = clock_timestamp() WHERE id IN (
+    SELECT p.blob_id FROM upload_part p JOIN multipart_upload u ON u.id = p.upload_id WHERE u.bucket_id = $1)`,
+};
+const DELETE: Statement = { name: 'bucket.delete', text: `DELETE FROM bucket WHERE id = $1` };
+const SET_ENCRYPTION: Statement = {
+  name: 'bucket.set-encryption',
+  text: `UPDATE bucket SET encryption = $2, encryption_deleted = $3 WHERE name = $1`,
+};
+const SET_VERSIONING: Statement = {
+  name: 'bucket.set-versioning',
+  text: `UPDATE bucket SET versioning = $2 WHERE name = $1`,
+};
+const GET_DOCUMENT: Statement = {
+  name: 'bucket.get-document',
+  text: `SELECT d.content FROM bucket b LEFT JOIN bucket_document d ON d.bucket_id = b.id AND d.document = $2
+    WHERE b.name = $1`,
+};
+const PUT_DOCUMENT: Statement = {
+  name: 'bucket.put-document',
+  text: `INSERT INTO bucket_document (bucket_id, document, content) SELECT id, $2, $3 FROM bucket WHERE name = $1
+    ON CONFLICT (bucket_id, document) DO UPDATE SET content = excluded.content`,
+};
+const DELETE_DOCUMENT: Statement = {
+  name: 'bucket.delete-document',
+  text: `DELETE FROM bucket_document d USING bucket b WHERE b.name = $1 AND d.bucket_id = b.id AND d.document = $2`,
+};
+
+interface BucketRow {
+  readonly id: number;
+  readonly name: string;
+  readonly owner: string;
+  readonly versioning: VersioningState;
+  readonly encryption: BucketEncryptionRule | null;
+  readonly encryption_deleted: boolean;
+  readonly created_at: Date;
+}
+
+/** A bucket with the number its rows refer to it by. */
+export interface StoredBucket extends BucketInfo {
+  readonly id: number;
+}
+
+/** The buckets in Postgres. */
+@Injectable()
+export class BucketRepository {
+  constructor(private readonly database: Database) {}
+
+  /** False when the name is taken. */
+  async insert(name: string, owner: string): Promise<boolean> {
+    return (await this.database.execute(INSERT, [name, owner])) > 0;
+  }
+
+  async find(name: string): Promise<StoredBucket | undefined> {
+    const [row] = await this.database.query<BucketRow>(FIND, [name]);
+    return row === undefined ? undefined : storedBucket(row);
+  }
+
+  /** Buckets in the order of their names. */
+  async list(after: string, prefix: string, limit: number): Promise<StoredBucket[]> {
+    return (await this.database.query<BucketRow>(LIST, [after, prefix, limit])).map(storedBucket);
+  }
+
+  /** Deletes a bucket without objects, its uploads in progress included. Waits for commits under way. */
+  async delete(name: string): Promise<'deleted' | 'missing' | 'not-empty'> {
+    return this.database.transaction(async (tx) => {
+      const [bucket] = await tx.query<{ id: number }>(LOCK, [name]);
+      if (bucket === undefined) {
+        return 'missing';
+      }
+      await tx.query(LOCK_COMMITS, [bucket.id]);
+      const [objects] = await tx.query<{ found: boolean }>(HAS_OBJECTS, [bucket.id]);
+      if (objects?.found) {
+        return 'not-empty';
+      }
+      await tx.query(LOCK_UPLOADS, [bucket.id]);
+      await tx.execute(QUEUE_PARTS, [bucket.id]);
+      await tx.execute(DELETE, [bucket.id]);
+      return 'deleted';
+    });
+  }
+
+  /** False when there is no such bucket. */
+  async setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<boolean> {
+    const document = rule === null ? null : JSON.stringify(rule);
+    return (await this.database.execute(SET_ENCRYPTION, [name, document, rule === null])) > 0;
+  }
+
+  /** False when there is no such bucket. */
+  async setVersioning(name: string, state: VersioningState): Promise<boolean> {
+    return (await this.database.execute(SET_VERSIONING, [name, state])) > 0;
+  }
+
+  /** The content, null when the bucket has no such document, undefined when there is no such bucket. */
+  async getDocument(name: string, document: string): Promise<string | null | undefined> {
+    const [row] = await this.database.query<{ content: string | null }>(GET_DOCUMENT, [name, document]);
+    return row?.content;
+  }
+
+  async putDocument(name: string, document: string, content: string): Promise<void> {
+    await this.database.execute(PUT_DOCUMENT, [name, document, content]);
+  }
+
+  async deleteDocument(name: string, document: string): Promise<void> {
+    await this.database.execute(DELETE_DOCUMENT, [name, document]);
+  }
+}
+
+function storedBucket(row: BucketRow): StoredBucket {
+  return {
+    id: row.id,
+    name: row.name,
+    createdAt: row.created_at,
+    owner: row.owner,
+    versioning: row.versioning,
+    encryption: row.encryption ?? (row.encryption_deleted ? null : undefined),
+  };
+}

@@ -1,0 +1,101 @@
+import { Injectable } from '@nestjs/common';
+import { BucketRepository, type StoredBucket } from './bucket.repository';
+import { assertBucketName } from './names';
+import type { BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
+import { storageError } from './storage-error';
+
+const MAX_LISTED = 10_000;
+
+/** Buckets and what is set on them. */
+@Injectable()
+export class BucketService implements BucketServiceContract {
+  constructor(private readonly buckets: BucketRepository) {}
+
+  /**
+   * Creates a bucket. Creating one's own bucket again changes nothing, as in us-east-1.
+   * @returns whether it is new
+   * @throws StorageError `InvalidBucketName`, `BucketAlreadyExists` when another owner has it
+   */
+  async create(name: string, owner: string): Promise<{ created: boolean }> {
+    assertBucketName(name);
+    if (await this.buckets.insert(name, owner)) {
+      return { created: true };
+    }
+    const existing = await this.buckets.find(name);
+    if (existing !== undefined && existing.owner !== owner) {
+      throw storageError('BucketAlreadyExists', { BucketName: name });
+    }
+    return { created: false };
+  }
+
+  /** @throws StorageError `NoSuchBucket` */
+  async get(name: string): Promise<BucketInfo> {
+    const { id: _, ...info } = await this.require(name);
+    return info;
+  }
+
+  /** Lists buckets by name, `limit` (at most 10 000) at a time. `after` is exclusive. */
+  async list(
+    options: { prefix?: string; after?: string; limit?: number } = {},
+  ): Promise<{ buckets: BucketInfo[]; truncated: boolean }> {
+    const limit = Math.min(options.limit ?? MAX_LISTED, MAX_LISTED);
+    const found = await this.buckets.list(options.after ?? '', options.prefix ?? '', limit + 1);
+    return { buckets: found.slice(0, limit).map(({ id: _, ...info }) => info), truncated: found.length > limit };
+  }
+
+  /**
+   * Deletes an empty bucket; uploads in progress are aborted with it.
+   * @throws StorageError `NoSuchBucket`, `BucketNotEmpty`
+   */
+  async delete(name: string): Promise<void> {
+    const outcome = await this.buckets.delete(name);
+    if (outcome !== 'deleted') {
+      throw storageError(outcome === 'missing' ? 'NoSuchBucket' : 'BucketNotEmpty', { BucketName: name });
+    }
+  }
+
+  /**
+   * Sets or, with null, deletes the default encryption. The key is not looked up: a rule may name a key to be made later.
+   * @throws StorageError `NoSuchBucket`
+   */
+  async setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<void> {
+    assertFound(await this.buckets.setEncryption(name, rule), name);
+  }
+
+  /**
+   * Enables or suspends versioning; a bucket never goes back to having none.
+   * @throws StorageError `NoSuchBucket`
+   */
+  async setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void> {
+    assertFound(await this.buckets.setVersioning(name, state), name);
+  }
+
+  /** @throws StorageError `NoSuchBucket` */
+  async getDocument(name: string, document: string): Promise<string | undefined> {
+    const content = await this.buckets.getDocument(name, document);
+    assertFound(content !== undefined, name);
+    return content ?? undefined;
+  }
+
+  /** Stores or, with null, removes a document. @throws StorageError `NoSuchBucket` */
+  async setDocument(name: string, document: string, content: string | null): Promise<void> {
+    await this.require(name);
+    await (content === null
+      ? this.buckets.deleteDocument(name, document)
+      : this.buckets.putDocument(name, document, content));
+  }
+
+  private async require(name: string): Promise<StoredBucket> {
+    const bucket = await this.buckets.find(name);
+    if (bucket === undefined) {
+      throw storageError('NoSuchBucket', { BucketName: name });
+    }
+    return bucket;
+  }
+}
+
+function assertFound(found: boolean, name: string): void {
+  if (!found) {
+    throw storageError('NoSuchBucket', { BucketName: name });
+  }
+}

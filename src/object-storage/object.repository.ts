@@ -1,0 +1,204 @@
+import { Injectable } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { Database } from '../database/database';
+import type { Queryable, Statement } from '../database/statement';
+import type { EncryptionRecord } from '../crypto/encryption.types';
+import type { StoredBlob } from './blob-store';
+import { encryptionValues } from './encryption-columns';
+import { OBJECT_COLUMNS, type ObjectRow, type StoredPart } from './object-row';
+import type {
+  DeleteEntry,
+  ObjectMetadata,
+  StoredChecksum,
+  VersioningState,
+  WriteConditions,
+} from './object-storage.types';
+
+const COMMIT_PARAMETERS = 30;
+
+const COMMIT: Statement = {
+  name: 'object.commit',
+  text: `SELECT * FROM object_commit(${Array.from({ length: COMMIT_PARAMETERS }, (_, index) => `$${index + 1}`).join(', ')})`,
+};
+
+function find(name: string, which: string, inline: boolean): Statement {
+  return {
+    name,
+    text: `SELECT b.versioning, v.bucket_id IS NOT NULL AS found, ${OBJECT_COLUMNS}${inline ? ', i.data' : ''}
+      FROM bucket b
+      LEFT JOIN object_version v ON v.bucket_id = b.id AND v.key = $2 AND ${which}
+      ${inline ? 'LEFT JOIN object_inline i ON v.inline AND i.seq = v.seq' : ''}
+      WHERE b.name = $1`,
+  };
+}
+
+const FIND_CURRENT = find('object.find-current', 'v.is_current', true);
+const FIND_VERSION = find('object.find-version', 'v.version_id = $3', true);
+const HEAD_CURRENT = find('object.head-current', 'v.is_current', false);
+const HEAD_VERSION = find('object.head-version', 'v.version_id = $3', false);
+
+const DELETE: Statement = {
+  name: 'object.delete',
+  text: `SELECT d.*, b.versioning FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5) d WHERE b.name = $1`,
+};
+
+// In the order of the keys, so that two such statements never wait for each other in a circle.
+const DELETE_MANY: Statement = {
+  name: 'object.delete-many',
+  text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version
+    FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t (key, version_id, nonce, position)
+      ORDER BY key COLLATE "C", position) e
+    CROSS JOIN LATERAL object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, NULL) d`,
+};
+
+const SET_TAGS_CURRENT: Statement = {
+  name: 'object.set-tags-current',
+  text: `UPDATE object_version v SET tags = $3 FROM bucket b
+    WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.is_current AND NOT v.delete_marker`,
+};
+const SET_TAGS_VERSION: Statement = {
+  name: 'object.set-tags-version',
+  text: `UPDATE object_version v SET tags = $3 FROM bucket b
+    WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.version_id = $4 AND NOT v.delete_marker`,
+};
+
+/** Everything that becomes visible when an object is committed. */
+export interface ObjectCommit {
+  readonly bucketId: number;
+  readonly key: string;
+  readonly conditions?: WriteConditions;
+  readonly size: number;
+  readonly etag: string;
+  readonly owner: string;
+  readonly metadata: ObjectMetadata;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly checksum?: StoredChecksum;
+  readonly record?: EncryptionRecord;
+  readonly content:
+    | { readonly kind: 'inline'; readonly data: Buffer }
+    | { readonly kind: 'blob'; readonly blob: StoredBlob }
+    | { readonly kind: 'parts'; readonly parts: readonly StoredPart[] }
+    /** The blob that the current version has, kept when an object is copied onto itself. */
+    | { readonly kind: 'kept-blob'; readonly id: string }
+    | { readonly kind: 'kept-parts'; readonly parts: readonly StoredPart[] };
+}
+
+export interface CommitOutcome {
+  readonly outcome: string;
+  readonly committed_version: string;
+  readonly committed_at: Date;
+}
+
+export interface DeleteOutcome {
+  readonly outcome: string;
+  readonly removed_marker: boolean | null;
+  readonly marker_version: string | null;
+}
+
+/** The row of an object, and of its bucket alone when `found` is false. */
+export type FoundObject = ObjectRow & { readonly versioning: VersioningState; readonly found: boolean };
+
+/** The object versions in Postgres; every method is one round trip. */
+@Injectable()
+export class ObjectRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Makes an object visible, or tells in `outcome` why not. Atomic with the conditions. */
+  async commit(commit: ObjectCommit, on: Queryable = this.database): Promise<CommitOutcome> {
+    const { content, checksum } = commit;
+    const blob = content.kind === 'blob' ? content.blob : undefined;
+    const parts = content.kind === 'parts' || content.kind === 'kept-parts' ? content.parts : undefined;
+    const [outcome] = await on.query<CommitOutcome>(COMMIT, [
+      commit.bucketId,
+      commit.key,
+      nonce(),
+      commit.conditions?.ifMatch,
+      commit.conditions?.ifNoneMatchAny ?? false,
+      keptBlob(content),
+      commit.size,
+      commit.etag,
+      commit.owner,
+      JSON.stringify(commit.metadata),
+      commit.tags === undefined ? undefined : JSON.stringify(commit.tags),
+      checksum?.algorithm,
+      checksum?.value,
+      checksum?.type,
+      content.kind === 'inline' ? content.data : undefined,
+      content.kind === 'kept-blob' ? content.id : blob?.id,
+      blob?.size,
+      blob?.crc32c,
+      parts === undefined ? undefined : JSON.stringify(parts),
+      ...encryptionValues(commit.record),
+    ]);
+    return outcome as CommitOutcome;
+  }
+
+  /**
+   * Finds an object with its inlined bytes, and whether its bucket exists.
+   * @returns undefined when there is no such bucket
+   */
+  async find(bucket: string, key: string, versionId?: string): Promise<FoundObject | undefined> {
+    const [row] =
+      versionId === undefined
+        ? await this.database.query<FoundObject>(FIND_CURRENT, [bucket, key])
+        : await this.database.query<FoundObject>(FIND_VERSION, [bucket, key, versionId]);
+    return row;
+  }
+
+  /** The same without the inlined bytes. */
+  async head(bucket: string, key: string, versionId?: string): Promise<FoundObject | undefined> {
+    const [row] =
+      versionId === undefined
+        ? await this.database.query<FoundObject>(HEAD_CURRENT, [bucket, key])
+        : await this.database.query<FoundObject>(HEAD_VERSION, [bucket, key, versionId]);
+    return row;
+  }
+
+  /**
+   * Deletes an object or a version.
+   * @returns undefined when there is no such bucket
+   */
+  async delete(bucket: string, entry: DeleteEntry, ifMatch?: string): Promise<DeleteOutcome | undefined> {
+    const [row] = await this.database.query<DeleteOutcome>(DELETE, [
+      bucket,
+      entry.key,
+      entry.versionId,
+      nonce(),
+      ifMatch,
+    ]);
+    return row;
+  }
+
+  /** Deletes many in one transaction; outcomes are in the order of the entries. The bucket must exist. */
+  async deleteMany(bucket: string, entries: readonly DeleteEntry[]): Promise<DeleteOutcome[]> {
+    const rows = await this.database.query<DeleteOutcome & { position: string }>(DELETE_MANY, [
+      bucket,
+      entries.map((entry) => entry.key),
+      entries.map((entry) => entry.versionId ?? null),
+      entries.map(() => nonce()),
+    ]);
+    return rows.sort((left, right) => Number(left.position) - Number(right.position));
+  }
+
+  /** Replaces the tags of a version; false when there is none. */
+  async setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<boolean> {
+    const values = [bucket, entry.key, JSON.stringify(tags)];
+    const changed =
+      entry.versionId === undefined
+        ? await this.database.execute(SET_TAGS_CURRENT, values)
+        : await this.database.execute(SET_TAGS_VERSION, [...values, entry.versionId]);
+    return changed > 0;
+  }
+}
+
+/** The random half of a version id, so that ids cannot be guessed. */
+function nonce(): string {
+  return randomBytes(8).toString('hex');
+}
+
+function keptBlob(content: ObjectCommit['content']): string | undefined {
+  if (content.kind === 'kept-blob') {
+    return content.id;
+  }
+  return content.kind === 'kept-parts' ? content.parts[0]?.b : undefined;
+}
