@@ -1,8 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { EncryptionContext } from '../../common/encryption-context';
+import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
 import { requestContext } from '../../common/request-context';
 import { SealedBoxError } from '../../common/sealed-box';
-import { canonicalContext } from '../canonical-context';
 import { KmsError } from '../kms-error';
 import type {
   ConnectionTestReport,
@@ -71,7 +70,7 @@ export class BuiltinProvider implements KmsProvider {
     const key = usable(keyId, (await this.open(keyId)) ?? (await this.createOwnKey(keyId)));
     const plaintext = randomBytes(KEY_BYTES);
     const material = versionOf(key, key.latest);
-    const aad = canonicalContext(context);
+    const aad = Buffer.from(canonicalContextText(context), 'utf8');
     const ciphertext =
       key.row.kind === 'minio-static'
         ? wrapAsMinio(material, plaintext, aad)
@@ -81,7 +80,7 @@ export class BuiltinProvider implements KmsProvider {
 
   async decryptDataKey(keyId: string, ciphertext: Buffer, context: EncryptionContext): Promise<Buffer> {
     const key = usable(keyId, await this.open(keyId));
-    const aad = canonicalContext(context);
+    const aad = Buffer.from(canonicalContextText(context), 'utf8');
     if (key.row.kind === 'minio-static') {
       return unwrapAsMinio(versionOf(key, key.latest), ciphertext, aad);
     }
