@@ -148,7 +148,7 @@ export class DareOpener implements OpeningStage {
     writePackageNonce(this.packageNonce, this.streamNonce, this.sequence, final);
     this.decipher = createDecipheriv(algorithm as 'aes-256-gcm', this.key, this.packageNonce, {
       authTagLength: TAG_BYTES,
-    }) as DecipherGCM;
+    });
     this.decipher.setAAD(this.header.subarray(0, ASSOCIATED_BYTES));
   }
 

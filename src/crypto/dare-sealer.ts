@@ -1,4 +1,4 @@
-import { createCipheriv, createSecretKey, randomBytes, type CipherGCM, type KeyObject } from 'node:crypto';
+import { createCipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import {
   ASSOCIATED_BYTES,
   DARE_CIPHERS,
@@ -133,7 +133,7 @@ export class DareSealer implements SealingStage {
     writePackageNonce(this.packageNonce, this.streamNonce, this.sequence, final);
     const cipher = createCipheriv(this.algorithm as 'aes-256-gcm', this.key, this.packageNonce, {
       authTagLength: TAG_BYTES,
-    }) as CipherGCM;
+    });
     cipher.setAAD(this.header.subarray(0, ASSOCIATED_BYTES));
     let position = offset + this.header.copy(target, offset);
     if (this.held !== undefined && this.heldLength > 0) {

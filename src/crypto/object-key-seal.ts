@@ -3,7 +3,7 @@ import { CiphertextError, KEY_BYTES, sealedSize } from './dare';
 import { DareOpener } from './dare-opener';
 import { DareSealer } from './dare-sealer';
 import { deriveSealingKey, SEAL_ALGORITHM, type SealDomain } from './key-derivation';
-import type { DareCipher, EncryptionMode, ObjectLocation } from './encryption.types';
+import type { EncryptionMode, ObjectLocation } from './encryption.types';
 
 export const SEAL_IV_BYTES = 32;
 export const SEALED_KEY_BYTES = sealedSize(KEY_BYTES);
@@ -40,13 +40,12 @@ export function sealObjectKey(
   externalKey: Buffer,
   domain: SealDomain,
   location: ObjectLocation,
-  cipher?: DareCipher,
 ): SealedObjectKey {
   assertKey(objectKey);
   assertKey(externalKey);
   const iv = randomBytes(SEAL_IV_BYTES);
   const sealingKey = deriveSealingKey(externalKey, iv, domain, location);
-  const sealer = new DareSealer(sealingKey, { cipher });
+  const sealer = new DareSealer(sealingKey);
   sealingKey.fill(0);
   sealer.update(objectKey);
   return { sealAlgorithm: SEAL_ALGORITHM, iv, sealedKey: Buffer.concat(sealer.final()) };

@@ -1,0 +1,169 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../common/domain-error';
+import { DataKeys, type GeneratedDataKey } from '../kms/data-keys';
+import { KmsError } from '../kms/kms-error';
+import { BucketKeys } from './bucket-keys';
+import { CiphertextError, KEY_BYTES } from './dare';
+import type { CustomerKey, EncryptionRecord, EncryptionRequest, ObjectLocation, PendingSeal } from './encryption.types';
+import { randomObjectKey } from './key-derivation';
+import { objectContext } from './kms-context';
+import { sealDomain, sealObjectKey, unsealObjectKey } from './object-key-seal';
+import { sameDataLayout } from './object-stages';
+
+/** A request for encryption of whatever kind. */
+export type SealRequest = Exclude<EncryptionRequest, { readonly mode: 'none' }>;
+type KmsSealRequest = Exclude<SealRequest, { readonly mode: 'sse-c' }>;
+
+/** Gives objects their keys: makes, seals, opens and re-seals them. The data itself passes through `object-stages`. */
+@Injectable()
+export class ObjectCipher {
+  constructor(
+    private readonly dataKeys: DataKeys,
+    private readonly bucketKeys: BucketKeys,
+  ) {}
+
+  /**
+   * Makes an object key and starts to seal it. The key can be used at once, so the KMS answers while the body is read.
+   *
+   * @param options.multipart whether the object comes in parts, each under its own part key
+   * @returns a seal whose `record` rejects with a KmsError when the KMS does not give a data key
+   * @throws DomainError `InvalidArgument` when a customer key is not 32 bytes long
+   */
+  begin(request: SealRequest, location: ObjectLocation, options: { readonly multipart?: boolean } = {}): PendingSeal {
+    assertCustomerKey(request.mode === 'sse-c' ? request.customerKey : undefined);
+    const objectKey = randomObjectKey();
+    // A copy of its own: discarding the seal must never lead to an object key of zeros being sealed.
+    const toSeal = Buffer.from(objectKey);
+    const record = this.seal(toSeal, request, location, options.multipart ?? false).finally(() => toSeal.fill(0));
+    // Whoever gives up on the write does not await the record; the rejection is still there for those who do.
+    record.catch(() => undefined);
+    return { objectKey, record, discard: () => void objectKey.fill(0) };
+  }
+
+  /**
+   * Returns the object key of a stored object.
+   *
+   * @param customerKey the client's key, for SSE-C objects and only for those
+   * @returns 32 bytes, owned by the caller, to be zeroed after use
+   * @throws KmsError when the KMS does not unwrap the data key
+   * @throws DomainError `InvalidRequest` when a customer key is missing or out of place, `AccessDenied` when it is wrong
+   * @throws CiphertextError when the sealed key does not authenticate or the record is incomplete
+   */
+  async open(record: EncryptionRecord, location: ObjectLocation, customerKey?: CustomerKey): Promise<Buffer> {
+    const domain = sealDomain(record.mode);
+    if (record.mode === 'sse-c') {
+      return openWithCustomerKey(record, location, customerKey);
+    }
+    if (customerKey !== undefined) {
+      throw new DomainError('InvalidRequest', 'The object is not encrypted with a customer key, so none may be sent');
+    }
+    const dataKey = await this.unwrapDataKey(record, location);
+    try {
+      return unsealObjectKey(record, dataKey, domain, location);
+    } finally {
+      dataKey.fill(0);
+    }
+  }
+
+  /**
+   * Seals the object key of a stored object anew: under a new data key or KMS key (rotation by self-copy) or for another
+   * location (rename). The data stays as it is.
+   *
+   * @param customerKey the client's key of the present encryption, for SSE-C objects
+   * @throws DomainError `InvalidRequest` when the modes store their data in different forms (see `sameDataLayout`)
+   * @throws as {@link open} and {@link begin}
+   */
+  async reseal(
+    record: EncryptionRecord,
+    from: ObjectLocation,
+    to: ObjectLocation,
+    request: SealRequest,
+    customerKey?: CustomerKey,
+  ): Promise<EncryptionRecord> {
+    if (!sameDataLayout(record.mode, request.mode)) {
+      throw new DomainError('InvalidRequest', 'Changing to or from dual-layer encryption needs the data to be copied');
+    }
+    assertCustomerKey(request.mode === 'sse-c' ? request.customerKey : undefined);
+    const objectKey = await this.open(record, from, customerKey);
+    try {
+      return await this.seal(objectKey, request, to, record.multipart);
+    } finally {
+      objectKey.fill(0);
+    }
+  }
+
+  private async seal(
+    objectKey: Buffer,
+    request: SealRequest,
+    location: ObjectLocation,
+    multipart: boolean,
+  ): Promise<EncryptionRecord> {
+    const domain = sealDomain(request.mode);
+    if (request.mode === 'sse-c') {
+      return { mode: request.mode, multipart, ...sealObjectKey(objectKey, request.customerKey.key, domain, location) };
+    }
+    const { plaintext, wrapped } = await this.generateDataKey(request, location);
+    try {
+      assertDataKey(plaintext);
+      return {
+        mode: request.mode,
+        multipart,
+        ...sealObjectKey(objectKey, plaintext, domain, location),
+        wrappedKey: wrapped,
+        ...(request.mode === 'sse-s3' ? {} : { context: request.context, bucketKey: request.bucketKey ?? false }),
+      };
+    } finally {
+      plaintext.fill(0);
+    }
+  }
+
+  private generateDataKey(request: KmsSealRequest, location: ObjectLocation): Promise<GeneratedDataKey> {
+    if (request.mode === 'sse-s3') {
+      return this.dataKeys.generateForServer(objectContext(undefined, location));
+    }
+    if (request.bucketKey === true) {
+      return this.bucketKeys.generate(request.keyId, request.context, location);
+    }
+    return this.dataKeys.generate(request.keyId, objectContext(request.context, location));
+  }
+
+  private async unwrapDataKey(record: EncryptionRecord, location: ObjectLocation): Promise<Buffer> {
+    if (record.wrappedKey === undefined) {
+      throw new CiphertextError('The object has no wrapped data key');
+    }
+    const dataKey =
+      record.bucketKey === true
+        ? await this.bucketKeys.unwrap(record.wrappedKey, record.context, location)
+        : await this.dataKeys.unwrap(record.wrappedKey, objectContext(record.context, location));
+    assertDataKey(dataKey);
+    return dataKey;
+  }
+}
+
+function openWithCustomerKey(
+  record: EncryptionRecord,
+  location: ObjectLocation,
+  customerKey: CustomerKey | undefined,
+): Buffer {
+  if (customerKey === undefined) {
+    throw new DomainError('InvalidRequest', 'The object is encrypted with a customer key, which has to be sent along');
+  }
+  assertCustomerKey(customerKey);
+  try {
+    return unsealObjectKey(record, customerKey.key, sealDomain(record.mode), location);
+  } catch (cause) {
+    throw new DomainError('AccessDenied', 'The customer key is not the one the object was encrypted with', { cause });
+  }
+}
+
+function assertCustomerKey(customerKey: CustomerKey | undefined): void {
+  if (customerKey !== undefined && customerKey.key.length !== KEY_BYTES) {
+    throw new DomainError('InvalidArgument', 'A customer key is 32 bytes long');
+  }
+}
+
+function assertDataKey(dataKey: Buffer): void {
+  if (dataKey.length !== KEY_BYTES) {
+    throw new KmsError('kms-protocol', 'The KMS gave a data key that is not 32 bytes long');
+  }
+}
