@@ -1,0 +1,232 @@
+import { S3Error } from './s3-error';
+import type { S3Request, S3Resource } from './s3-request';
+import { NOT_IMPLEMENTED_ROUTES } from './s3-routes-not-implemented';
+
+/** One operation of S3: how it is recognised and what it takes to be allowed. */
+export interface S3Route {
+  /** AWS's name; also the label of metrics, logs and audit. */
+  readonly operation: string;
+  readonly method: string;
+  readonly resource: S3Resource;
+  /** Query parameter that selects the operation; absent for the plain one. */
+  readonly query?: string;
+  /** Header whose presence selects the operation over its namesake without. */
+  readonly header?: string;
+  /** A further parameter whose presence selects the operation over its namesake without. */
+  readonly parameter?: string;
+  /** IAM actions on the resource, all needed. Operations on several objects check each by themselves. */
+  readonly actions: readonly string[];
+  readonly implemented: boolean;
+}
+
+type Row = readonly [
+  operation: string,
+  method: string,
+  resource: S3Resource,
+  query: string | undefined,
+  actions: readonly string[],
+  header?: string,
+];
+
+const COPY_SOURCE = 'x-amz-copy-source';
+
+const IMPLEMENTED: readonly Row[] = [
+  ['ListBuckets', 'GET', 'service', undefined, ['s3:ListAllMyBuckets']],
+
+  ['CreateBucket', 'PUT', 'bucket', undefined, ['s3:CreateBucket']],
+  ['HeadBucket', 'HEAD', 'bucket', undefined, ['s3:ListBucket']],
+  ['DeleteBucket', 'DELETE', 'bucket', undefined, ['s3:DeleteBucket']],
+  ['ListObjects', 'GET', 'bucket', undefined, ['s3:ListBucket']],
+  ['ListObjectsV2', 'GET', 'bucket', 'list-type', ['s3:ListBucket']],
+  ['ListObjectVersions', 'GET', 'bucket', 'versions', ['s3:ListBucketVersions']],
+  ['ListMultipartUploads', 'GET', 'bucket', 'uploads', ['s3:ListBucketMultipartUploads']],
+  ['DeleteObjects', 'POST', 'bucket', 'delete', []],
+  ['GetBucketLocation', 'GET', 'bucket', 'location', ['s3:GetBucketLocation']],
+  ['GetBucketVersioning', 'GET', 'bucket', 'versioning', ['s3:GetBucketVersioning']],
+  ['PutBucketVersioning', 'PUT', 'bucket', 'versioning', ['s3:PutBucketVersioning']],
+  ['GetBucketEncryption', 'GET', 'bucket', 'encryption', ['s3:GetEncryptionConfiguration']],
+  ['PutBucketEncryption', 'PUT', 'bucket', 'encryption', ['s3:PutEncryptionConfiguration']],
+  ['DeleteBucketEncryption', 'DELETE', 'bucket', 'encryption', ['s3:PutEncryptionConfiguration']],
+  ['GetBucketTagging', 'GET', 'bucket', 'tagging', ['s3:GetBucketTagging']],
+  ['PutBucketTagging', 'PUT', 'bucket', 'tagging', ['s3:PutBucketTagging']],
+  ['DeleteBucketTagging', 'DELETE', 'bucket', 'tagging', ['s3:PutBucketTagging']],
+  ['GetBucketPolicy', 'GET', 'bucket', 'policy', ['s3:GetBucketPolicy']],
+  ['PutBucketPolicy', 'PUT', 'bucket', 'policy', ['s3:PutBucketPolicy']],
+  ['DeleteBucketPolicy', 'DELETE', 'bucket', 'policy', ['s3:DeleteBucketPolicy']],
+  ['GetBucketPolicyStatus', 'GET', 'bucket', 'policyStatus', ['s3:GetBucketPolicyStatus']],
+  ['GetBucketAcl', 'GET', 'bucket', 'acl', ['s3:GetBucketAcl']],
+  ['PutBucketAcl', 'PUT', 'bucket', 'acl', ['s3:PutBucketAcl']],
+  ['GetBucketOwnershipControls', 'GET', 'bucket', 'ownershipControls', ['s3:GetBucketOwnershipControls']],
+  ['PutBucketOwnershipControls', 'PUT', 'bucket', 'ownershipControls', ['s3:PutBucketOwnershipControls']],
+  ['DeleteBucketOwnershipControls', 'DELETE', 'bucket', 'ownershipControls', ['s3:PutBucketOwnershipControls']],
+  ['GetPublicAccessBlock', 'GET', 'bucket', 'publicAccessBlock', ['s3:GetBucketPublicAccessBlock']],
+  ['PutPublicAccessBlock', 'PUT', 'bucket', 'publicAccessBlock', ['s3:PutBucketPublicAccessBlock']],
+  ['DeletePublicAccessBlock', 'DELETE', 'bucket', 'publicAccessBlock', ['s3:PutBucketPublicAccessBlock']],
+  // Features that can never be switched on here: reading their configuration says so in the words of S3.
+  ['GetBucketAccelerateConfiguration', 'GET', 'bucket', 'accelerate', ['s3:GetAccelerateConfiguration']],
+  ['GetBucketCors', 'GET', 'bucket', 'cors', ['s3:GetBucketCORS']],
+  ['DeleteBucketCors', 'DELETE', 'bucket', 'cors', ['s3:PutBucketCORS']],
+  ['GetBucketLifecycleConfiguration', 'GET', 'bucket', 'lifecycle', ['s3:GetLifecycleConfiguration']],
+  ['DeleteBucketLifecycle', 'DELETE', 'bucket', 'lifecycle', ['s3:PutLifecycleConfiguration']],
+  ['GetBucketLogging', 'GET', 'bucket', 'logging', ['s3:GetBucketLogging']],
+  ['GetBucketNotificationConfiguration', 'GET', 'bucket', 'notification', ['s3:GetBucketNotification']],
+  ['GetBucketReplication', 'GET', 'bucket', 'replication', ['s3:GetReplicationConfiguration']],
+  ['GetBucketRequestPayment', 'GET', 'bucket', 'requestPayment', ['s3:GetBucketRequestPayment']],
+  ['GetBucketWebsite', 'GET', 'bucket', 'website', ['s3:GetBucketWebsite']],
+  ['GetObjectLockConfiguration', 'GET', 'bucket', 'object-lock', ['s3:GetBucketObjectLockConfiguration']],
+
+  ['GetObject', 'GET', 'object', undefined, ['s3:GetObject']],
+  ['HeadObject', 'HEAD', 'object', undefined, ['s3:GetObject']],
+  ['PutObject', 'PUT', 'object', undefined, ['s3:PutObject']],
+  ['CopyObject', 'PUT', 'object', undefined, ['s3:PutObject'], COPY_SOURCE],
+  ['DeleteObject', 'DELETE', 'object', undefined, ['s3:DeleteObject']],
+  ['GetObjectAttributes', 'GET', 'object', 'attributes', ['s3:GetObject', 's3:GetObjectAttributes']],
+  ['GetObjectTagging', 'GET', 'object', 'tagging', ['s3:GetObjectTagging']],
+  ['PutObjectTagging', 'PUT', 'object', 'tagging', ['s3:PutObjectTagging']],
+  ['DeleteObjectTagging', 'DELETE', 'object', 'tagging', ['s3:DeleteObjectTagging']],
+  ['GetObjectAcl', 'GET', 'object', 'acl', ['s3:GetObjectAcl']],
+  ['PutObjectAcl', 'PUT', 'object', 'acl', ['s3:PutObjectAcl']],
+  ['CreateMultipartUpload', 'POST', 'object', 'uploads', ['s3:PutObject']],
+  ['UploadPart', 'PUT', 'object', 'uploadId', ['s3:PutObject']],
+  ['UploadPartCopy', 'PUT', 'object', 'uploadId', ['s3:PutObject'], COPY_SOURCE],
+  ['CompleteMultipartUpload', 'POST', 'object', 'uploadId', ['s3:PutObject']],
+  ['AbortMultipartUpload', 'DELETE', 'object', 'uploadId', ['s3:AbortMultipartUpload']],
+  ['ListParts', 'GET', 'object', 'uploadId', ['s3:ListMultipartUploadParts']],
+];
+
+/** The whole surface of S3, every operation AWS names that is addressed to a bucket endpoint. */
+export const S3_ROUTES: readonly S3Route[] = [
+  ...IMPLEMENTED.map(([operation, method, resource, query, actions, header]) => ({
+    operation,
+    method,
+    resource,
+    query,
+    actions,
+    header,
+    implemented: true,
+  })),
+  ...NOT_IMPLEMENTED_ROUTES.map(([operation, method, resource, query, needs]) => ({
+    operation,
+    method,
+    resource,
+    query,
+    header: needs?.header,
+    parameter: needs?.parameter,
+    actions: [],
+    implemented: false,
+  })),
+];
+
+/** Parameters that refine an operation instead of selecting one. */
+const MODIFIERS: ReadonlySet<string> = new Set([
+  'bucket-region',
+  'continuation-token',
+  'delimiter',
+  'encoding-type',
+  'fetch-owner',
+  'id',
+  'key-marker',
+  'marker',
+  'max-buckets',
+  'max-keys',
+  'max-parts',
+  'max-uploads',
+  'part-number-marker',
+  'partNumber',
+  'prefix',
+  'response-cache-control',
+  'response-content-disposition',
+  'response-content-encoding',
+  'response-content-language',
+  'response-content-type',
+  'response-expires',
+  'select-type',
+  'start-after',
+  'upload-id-marker',
+  'version-id-marker',
+  'versionId',
+  'annotationName',
+  'AWSAccessKeyId',
+  'Expires',
+  'Signature',
+]);
+
+const SUB_RESOURCES: ReadonlySet<string> = new Set(
+  S3_ROUTES.flatMap(({ query }) => (query === undefined ? [] : [query])),
+);
+
+const INDEX: ReadonlyMap<string, readonly S3Route[]> = indexRoutes();
+
+/**
+ * Finds the operation of a request.
+ *
+ * @param hasHeader tells whether a header (lower-case name) is present
+ * @throws S3Error NotImplemented for sub-resources nobody knows, MethodNotAllowed, InvalidArgument for conflicting ones
+ */
+export function routeOf(method: string, request: S3Request, hasHeader: (name: string) => boolean): S3Route {
+  const subResource = request.query.size === 0 ? '' : subResourceOf(method, request.query);
+  const candidates = INDEX.get(`${method} ${request.resource} ${subResource}`);
+  if (candidates === undefined) {
+    throw unroutable(method, request.resource, subResource);
+  }
+  for (const route of candidates) {
+    const headerMatches = route.header === undefined || hasHeader(route.header);
+    if (headerMatches && (route.parameter === undefined || request.query.has(route.parameter))) {
+      return route;
+    }
+  }
+  throw new S3Error('NotImplemented');
+}
+
+function subResourceOf(method: string, query: ReadonlyMap<string, string>): string {
+  const isRead = method === 'GET' || method === 'HEAD';
+  let found = '';
+  for (const [name, value] of query) {
+    if (SUB_RESOURCES.has(name)) {
+      if (found !== '') {
+        throw new S3Error('InvalidArgument', 'Conflicting query string parameters', {
+          ArgumentName: 'ResourceType',
+          ArgumentValue: name,
+        });
+      }
+      found = name;
+    } else if (!MODIFIERS.has(name) && !/^x-/i.test(name) && (!isRead || value === '')) {
+      // An unknown sub-resource must never become a plain GET, nor an unknown parameter a plain write.
+      throw new S3Error('NotImplemented', `The sub-resource '${name.slice(0, 64)}' is not implemented.`);
+    }
+  }
+  return found;
+}
+
+function unroutable(method: string, resource: S3Resource, subResource: string): S3Error {
+  const allowed = S3_ROUTES.filter((route) => route.resource === resource && (route.query ?? '') === subResource).map(
+    (route) => route.method,
+  );
+  if (method === 'OPTIONS') {
+    return new S3Error('AccessForbidden');
+  }
+  if (allowed.length === 0) {
+    return new S3Error('NotImplemented');
+  }
+  return new S3Error('MethodNotAllowed', undefined, {
+    Method: method,
+    ResourceType: resource.toUpperCase(),
+    allow: [...new Set(allowed)].join(', '),
+  });
+}
+
+/** Routes that need a header or parameter come first, so that the plain one of the same shape is the fallback. */
+function indexRoutes(): ReadonlyMap<string, readonly S3Route[]> {
+  const index = new Map<string, S3Route[]>();
+  for (const route of S3_ROUTES) {
+    const shape = `${route.method} ${route.resource} ${route.query ?? ''}`;
+    const routes = index.get(shape) ?? [];
+    if (route.header === undefined && route.parameter === undefined) {
+      routes.push(route);
+    } else {
+      routes.unshift(route);
+    }
+    index.set(shape, routes);
+  }
+  return index;
+}
