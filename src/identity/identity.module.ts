@@ -1,0 +1,27 @@
+import { Module } from '@nestjs/common';
+import { AccessKeyRepository } from './access-key.repository';
+import { AccessKeyService } from './access-key.service';
+import { GroupRepository } from './group.repository';
+import { IdentityAdminService } from './identity-admin.service';
+import { IdentityChangeRepository } from './identity-change.repository';
+import { IdentityRepository } from './identity.repository';
+import { IdentityService } from './identity.service';
+import { PolicyRepository } from './policy.repository';
+import { UserRepository } from './user.repository';
+
+/** Who may do what. Needs the global settings and database modules. */
+@Module({
+  providers: [
+    IdentityRepository,
+    IdentityService,
+    IdentityChangeRepository,
+    UserRepository,
+    GroupRepository,
+    PolicyRepository,
+    AccessKeyRepository,
+    AccessKeyService,
+    IdentityAdminService,
+  ],
+  exports: [IdentityService, IdentityAdminService, AccessKeyService],
+})
+export class IdentityModule {}

@@ -1,0 +1,198 @@
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { unseal } from '../common/sealed-box';
+import { Secret } from '../common/secret';
+import { Database } from '../database/database';
+import { ROOT_KEY } from '../settings/root-key';
+import { Settings } from '../settings/settings';
+import { ownerIdOf, secretPurpose, secretsEqual } from './credential-format';
+import { IdentityRepository, type AccessKeyRow } from './identity.repository';
+import type { AccessDecision, AccessRequest, Credential, IdentityServiceContract, Principal } from './identity.types';
+import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
+import { withPrincipalConditions } from './principal-conditions';
+import { ensureRootCredentials } from './root-credentials';
+import { compileStoredPolicy } from './stored-policy';
+import { TimedCache } from './timed-cache';
+
+/** Notifications on this channel drop every process's cached identities; the payload is ignored. */
+export const IDENTITY_CHANNEL = 'strongroom_identity';
+
+/** Bounds how long a revoked key may live on in a process whose notification was lost. */
+const CACHE_LIFETIME_MS = 10_000;
+const CACHE_CAPACITY = 10_000;
+const BUCKET_POLICY_CAPACITY = 1_000;
+
+const ROOT_NAME = 'root';
+
+interface KnownKey {
+  readonly credential: Credential;
+  readonly expiresAt: number | undefined;
+  readonly userId: string | undefined;
+  readonly sessionPolicy: NamedPolicy | undefined;
+}
+
+/** Finds credentials and decides access for every face of the program. */
+@Injectable()
+export class IdentityService implements IdentityServiceContract, OnModuleInit, OnModuleDestroy {
+  private readonly keys = new TimedCache<KnownKey | undefined>(CACHE_LIFETIME_MS, CACHE_CAPACITY);
+  private readonly userPolicies = new TimedCache<readonly NamedPolicy[]>(CACHE_LIFETIME_MS, CACHE_CAPACITY);
+  private readonly bucketPolicies = new LRUCache<string, NamedPolicy>({ max: BUCKET_POLICY_CAPACITY });
+  private root: Credential | undefined;
+  private stopListening: (() => Promise<void>) | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly repository: IdentityRepository,
+    private readonly settings: Settings,
+    @Inject(ROOT_KEY) private readonly rootKey: Buffer,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const root = await ensureRootCredentials(this.database, this.rootKey, this.settings);
+    this.root = {
+      accessKeyId: root.accessKeyId,
+      secretKey: root.secretKey,
+      principal: { kind: 'root', name: ROOT_NAME, accessKeyId: root.accessKeyId, ownerId: ownerIdOf(ROOT_NAME) },
+      status: 'enabled',
+    };
+    await this.repository.storeCannedPolicies();
+    const forget = (): void => this.invalidate();
+    this.stopListening = await this.database.listen(IDENTITY_CHANNEL, forget, forget);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.stopListening?.();
+  }
+
+  /** The access key id of root, which no other key may take. */
+  get rootAccessKeyId(): string {
+    return this.requireRoot().accessKeyId;
+  }
+
+  /** Forgets everything cached in this process, after a change made here. */
+  invalidate(): void {
+    this.keys.clear();
+    this.userPolicies.clear();
+  }
+
+  async findCredential(accessKeyId: string): Promise<Credential | undefined> {
+    const root = this.requireRoot();
+    if (accessKeyId === root.accessKeyId) {
+      return root;
+    }
+    const known = await this.knownKey(accessKeyId);
+    if (known === undefined) {
+      return undefined;
+    }
+    return isUsable(known) ? known.credential : { ...known.credential, status: 'disabled' };
+  }
+
+  /**
+   * Checks an access key id and secret as HTTP Basic carries them. Takes the same work whether the key exists or not.
+   *
+   * @returns undefined when they do not belong together or the key is disabled
+   */
+  async checkSecret(accessKeyId: string, secretKey: string): Promise<Principal | undefined> {
+    const credential = await this.findCredential(accessKeyId);
+    const matches = secretsEqual(secretKey, credential?.secretKey.reveal() ?? '');
+    return credential !== undefined && matches && credential.status === 'enabled' ? credential.principal : undefined;
+  }
+
+  async authorize(request: AccessRequest, bucketPolicy?: string): Promise<AccessDecision> {
+    if (request.principal.kind === 'root') {
+      return { allowed: true, reason: 'root' };
+    }
+    const compiled = bucketPolicy === undefined ? undefined : this.compileBucketPolicy(bucketPolicy, request.resource);
+    const policies = await this.policySet(request.principal, compiled);
+    if (policies === undefined) {
+      return { allowed: false, reason: 'unknown-principal' };
+    }
+    return evaluateAccess({ ...request, conditions: withPrincipalConditions(request, new Date()) }, policies);
+  }
+
+  /** The principal of a user by name, as if it had signed without any access key; for policy simulation. */
+  async findPrincipal(userName: string): Promise<Principal | undefined> {
+    const user = await this.repository.findUser(userName);
+    return user && { kind: 'user', name: user.userName, ownerId: user.ownerId };
+  }
+
+  private async policySet(principal: Principal, bucketPolicy: NamedPolicy | undefined): Promise<PolicySet | undefined> {
+    if (principal.kind === 'anonymous') {
+      return { identityPolicies: [], bucketPolicy };
+    }
+    if (principal.accessKeyId === undefined) {
+      const user = await this.repository.findUser(principal.name);
+      return user && { identityPolicies: await this.policiesOf(user.userId), bucketPolicy };
+    }
+    const known = await this.knownKey(principal.accessKeyId);
+    if (known === undefined || !isUsable(known)) {
+      return undefined;
+    }
+    return {
+      identityPolicies: known.userId === undefined ? [] : await this.policiesOf(known.userId),
+      unlimited: known.userId === undefined,
+      sessionPolicy: known.sessionPolicy,
+      bucketPolicy,
+    };
+  }
+
+  private policiesOf(userId: string): Promise<readonly NamedPolicy[]> {
+    return this.userPolicies.get(userId, async () =>
+      (await this.repository.findPolicies(userId)).map((row) => compileStoredPolicy(row.name, row.document)),
+    );
+  }
+
+  private compileBucketPolicy(document: string, resource: string): NamedPolicy {
+    const bucket = /^arn:[^:]*:s3:::([^/]*)/.exec(resource)?.[1] ?? '';
+    const cacheKey = `${bucket}/${document}`;
+    let compiled = this.bucketPolicies.get(cacheKey);
+    if (compiled === undefined) {
+      compiled = compileStoredPolicy('bucket-policy', document, { type: 'bucket', bucket });
+      this.bucketPolicies.set(cacheKey, compiled);
+    }
+    return compiled;
+  }
+
+  private knownKey(accessKeyId: string): Promise<KnownKey | undefined> {
+    return this.keys.get(accessKeyId, async () => {
+      const row = await this.repository.findAccessKey(accessKeyId);
+      return row && this.open(row);
+    });
+  }
+
+  private open(row: AccessKeyRow): KnownKey {
+    const secret = unseal(this.rootKey, row.sealedSecret, secretPurpose(row.accessKeyId)).toString('utf8');
+    return {
+      credential: {
+        accessKeyId: row.accessKeyId,
+        secretKey: new Secret(secret),
+        principal: principalOf(row),
+        status: row.status === 'enabled' && row.userStatus !== 'disabled' ? 'enabled' : 'disabled',
+      },
+      expiresAt: row.expiresAt?.getTime(),
+      userId: row.userId ?? undefined,
+      sessionPolicy: row.sessionPolicy === null ? undefined : compileStoredPolicy('session-policy', row.sessionPolicy),
+    };
+  }
+
+  private requireRoot(): Credential {
+    if (this.root === undefined) {
+      throw new Error('The identity service is used before the application started');
+    }
+    return this.root;
+  }
+}
+
+function isUsable(known: KnownKey): boolean {
+  return known.credential.status === 'enabled' && (known.expiresAt === undefined || known.expiresAt > Date.now());
+}
+
+/** A key of root that a session policy narrows is no longer root: its requests are judged like a user's. */
+function principalOf(row: AccessKeyRow): Principal {
+  const { accessKeyId } = row;
+  if (row.userName !== null && row.ownerId !== null) {
+    return { kind: 'user', name: row.userName, accessKeyId, ownerId: row.ownerId };
+  }
+  const kind = row.sessionPolicy === null ? 'root' : 'user';
+  return { kind, name: ROOT_NAME, accessKeyId, ownerId: ownerIdOf(ROOT_NAME) };
+}

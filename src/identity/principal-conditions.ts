@@ -1,0 +1,24 @@
+import type { AccessRequest, ConditionValue } from './identity.types';
+
+/**
+ * Adds the condition keys that describe the caller and the time. They replace whatever the request says of itself.
+ * `aws:username` exists for users alone, as in AWS.
+ */
+export function withPrincipalConditions(request: AccessRequest, now: Date): Record<string, ConditionValue | undefined> {
+  const { principal } = request;
+  const named: Record<string, ConditionValue | undefined> = {
+    'aws:username': principal.kind === 'user' ? principal.name : undefined,
+    'aws:userid': principal.kind === 'anonymous' ? undefined : principal.ownerId,
+    'aws:PrincipalType': { root: 'Account', user: 'User', anonymous: 'Anonymous' }[principal.kind],
+    'aws:PrincipalArn': principal.kind === 'anonymous' ? undefined : principalArn(principal.kind, principal.name),
+    'aws:CurrentTime': now.toISOString(),
+    'aws:EpochTime': String(Math.floor(now.getTime() / 1000)),
+  };
+  const reserved = new Set(Object.keys(named).map((key) => key.toLowerCase()));
+  const asked = Object.entries(request.conditions).filter(([key]) => !reserved.has(key.toLowerCase()));
+  return { ...Object.fromEntries(asked), ...named };
+}
+
+function principalArn(kind: 'root' | 'user', name: string): string {
+  return kind === 'root' ? 'arn:aws:iam:::root' : `arn:aws:iam:::user/${name}`;
+}
