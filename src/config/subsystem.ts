@@ -1,5 +1,9 @@
 import type { DomainError } from '../common/domain-error';
 
+/**
+ * How a field is read from text. Values keep one canonical form: `duration` a string with its unit (`10s`, a bare number
+ * means seconds; `parseDuration` of src/settings/units.ts gives milliseconds), `integer` a number, `enum` one of `values`.
+ */
 export type FieldType = 'string' | 'boolean' | 'integer' | 'duration' | 'url' | 'path' | 'enum';
 
 export type FieldValue = string | number | boolean;
@@ -120,7 +124,11 @@ export interface SetResult {
 }
 
 /** Told after a change became effective in this process; `undefined` applied means the document is gone. */
-export type ConfigListener = (subsystem: string, target: string, applied: AppliedConfig | undefined) => void | Promise<void>;
+export type ConfigListener = (
+  subsystem: string,
+  target: string,
+  applied: AppliedConfig | undefined,
+) => void | Promise<void>;
 
 /**
  * Failures: `config-unknown-subsystem`, `config-unknown-field` (details: field, nearest), `config-invalid` (problems),
@@ -142,7 +150,12 @@ export interface ConfigManagerContract {
   list(subsystem?: string): Promise<readonly ConfigReadout[]>;
   get(subsystem: string, target: string): Promise<ConfigReadout>;
   /** Parse, validate, test, write, notify, swap (DESIGN section 6). A blank secret keeps the stored one. */
-  set(subsystem: string, target: string, values: Readonly<Record<string, unknown>>, options: SetOptions): Promise<SetResult>;
+  set(
+    subsystem: string,
+    target: string,
+    values: Readonly<Record<string, unknown>>,
+    options: SetOptions,
+  ): Promise<SetResult>;
   delete(subsystem: string, target: string, options: SetOptions): Promise<void>;
   /** Tests the stored document, or the stored document overlaid with unsaved values. */
   test(subsystem: string, target: string, unsaved?: Readonly<Record<string, unknown>>): Promise<TestReport>;
@@ -150,9 +163,16 @@ export interface ConfigManagerContract {
   rollback(subsystem: string, target: string, version: number, options: SetOptions): Promise<SetResult>;
   /** Effective, typed view of every enabled `kms_*` document. */
   getKmsConfig(): Promise<readonly AppliedConfig[]>;
-  setKmsConfig(subsystem: string, target: string, values: Readonly<Record<string, unknown>>, options: SetOptions): Promise<SetResult>;
+  setKmsConfig(
+    subsystem: string,
+    target: string,
+    values: Readonly<Record<string, unknown>>,
+    options: SetOptions,
+  ): Promise<SetResult>;
   /** Problems of every document, stored or from the environment; empty when all are sound. */
-  validateAllConfigs(): Promise<readonly { readonly subsystem: string; readonly target: string; readonly problems: readonly FieldProblem[] }[]>;
+  validateAllConfigs(): Promise<
+    readonly { readonly subsystem: string; readonly target: string; readonly problems: readonly FieldProblem[] }[]
+  >;
   /** The listener runs once for each present document, then on every change. Returns an unsubscribe function. */
   subscribe(subsystem: string, listener: ConfigListener): Promise<() => void>;
   /** Highest configuration version applied in this process; grows with every change anywhere. */
