@@ -18,6 +18,20 @@ export function bucketContext(clientContext: EncryptionContext | undefined, buck
   return withEntry(clientContext, bucket, bucket);
 }
 
+/** Parses a JSON object of strings; undefined when the text is anything else. */
+export function parseContext(text: string): EncryptionContext | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return undefined;
+  }
+  return Object.values(value).every((entry) => typeof entry === 'string') ? (value as EncryptionContext) : undefined;
+}
+
 function withEntry(context: EncryptionContext | undefined, name: string, value: string): EncryptionContext {
   return context !== undefined && Object.hasOwn(context, name) ? context : { ...context, [name]: value };
 }
