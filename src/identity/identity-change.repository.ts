@@ -5,7 +5,8 @@ import { IdentityError } from './identity-error';
 import { IDENTITY_CHANNEL, IdentityService } from './identity.service';
 
 const UNIQUE_VIOLATION = '23505';
-const FOREIGN_KEY_VIOLATION = '23503';
+/** foreign_key_violation, and restrict_violation that Postgres 18 answers for ON DELETE RESTRICT. */
+const REFERENCE_VIOLATIONS: readonly unknown[] = ['23503', '23001'];
 
 /** Reads and changes the identity tables; every change is announced to all processes when it commits. */
 @Injectable()
@@ -49,7 +50,7 @@ function translate(error: unknown, subject: string): unknown {
   if (code === UNIQUE_VIOLATION) {
     return new IdentityError('EntityAlreadyExists', `${subject} exists already`);
   }
-  if (code === FOREIGN_KEY_VIOLATION) {
+  if (REFERENCE_VIOLATIONS.includes(code)) {
     return new IdentityError('DeleteConflict', `${subject} is still attached, or what it refers to was just deleted`);
   }
   return error;

@@ -5,7 +5,7 @@ import { Secret } from '../common/secret';
 import { Database } from '../database/database';
 import { ROOT_KEY } from '../settings/root-key';
 import { Settings } from '../settings/settings';
-import { ownerIdOf, secretPurpose, secretsEqual } from './credential-format';
+import { ACCESS_KEY_ID, ownerIdOf, secretPurpose, secretsEqual } from './credential-format';
 import { IdentityRepository, type AccessKeyRow } from './identity.repository';
 import type { AccessDecision, AccessRequest, Credential, IdentityServiceContract, Principal } from './identity.types';
 import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
@@ -80,7 +80,7 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     if (accessKeyId === root.accessKeyId) {
       return root;
     }
-    const known = await this.knownKey(accessKeyId);
+    const known = ACCESS_KEY_ID.test(accessKeyId) ? await this.knownKey(accessKeyId) : undefined;
     if (known === undefined) {
       return undefined;
     }
