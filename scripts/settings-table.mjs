@@ -1,5 +1,5 @@
 /**
- * Fills the README's settings table from src/settings/settings-table.ts. With --check nothing is written and a difference is
+ * Fills the README's tables of environment variables from src/settings. With --check nothing is written and a difference is
  * an error.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,35 +7,53 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
-const BEGIN = '<!-- settings:begin (npm run docs:settings) -->';
-const END = '<!-- settings:end -->';
-
-const require = createRequire(import.meta.url);
-const { SETTINGS } = require(fileURLToPath(new URL('dist/src/settings/settings-table.js', root)));
+const compiled = (name) => createRequire(import.meta.url)(fileURLToPath(new URL(`dist/src/settings/${name}.js`, root)));
+const { SETTINGS } = compiled('settings-table');
+const { OVERLAY_SUBSYSTEMS } = compiled('overlay-table');
 
 const code = (text) => `\`${text}\``;
 const cell = (text) => text.replaceAll('|', '\\|');
+const table = (...rows) => rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
 
-const rows = SETTINGS.map((setting) => {
-  const names = [setting.name, ...setting.aliases].map(code).join('<br>');
-  const values = setting.secret ? `${setting.rule} (secret)` : setting.rule;
-  const fallback = setting.default === undefined ? '' : code(setting.default);
-  return `| ${names} | ${fallback} | ${cell(values)} | ${cell(setting.description)} |`;
-});
-const table = ['| Variable and aliases | Default | Values | Meaning |', '| --- | --- | --- | --- |', ...rows].join(
-  '\n',
-);
+function staticSettings() {
+  const rows = SETTINGS.map((setting) => [
+    [setting.name, ...setting.aliases].map(code).join('<br>'),
+    setting.default === undefined ? '' : code(setting.default),
+    cell(setting.secret ? `${setting.rule} (secret)` : setting.rule),
+    cell(setting.description),
+  ]);
+  return table(['Variable and aliases', 'Default', 'Values', 'Meaning'], ['---', '---', '---', '---'], ...rows);
+}
+
+function dynamicFields() {
+  const rows = OVERLAY_SUBSYSTEMS.flatMap((subsystem) =>
+    subsystem.fields.map((field) => {
+      const own = `${subsystem.prefix}${field.toUpperCase()}`;
+      const aliases = subsystem.aliases.filter((alias) => alias.field === field).map((alias) => alias.name);
+      const secret = subsystem.secretFields.includes(field) ? ' (secret)' : '';
+      return [`${code(subsystem.subsystem)} ${code(field)}${secret}`, code(own), aliases.map(code).join('<br>')];
+    }),
+  );
+  return table(['Document and field', 'Variable', 'Aliases'], ['---', '---', '---'], ...rows);
+}
 
 const file = new URL('README.md', root);
 const text = readFileSync(file, 'utf8');
-const begin = text.indexOf(BEGIN);
-const end = text.indexOf(END);
-if (begin === -1 || end === -1) throw new Error('README.md has no markers for the settings table');
-const updated = `${text.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${text.slice(end)}`;
+let updated = text;
+for (const [name, content] of [
+  ['settings', staticSettings()],
+  ['kms-variables', dynamicFields()],
+]) {
+  const begin = `<!-- ${name}:begin, written by npm run docs:settings -->`;
+  const end = `<!-- ${name}:end -->`;
+  const [from, to] = [updated.indexOf(begin), updated.indexOf(end)];
+  if (from === -1 || to === -1) throw new Error(`README.md has no markers for "${name}"`);
+  updated = `${updated.slice(0, from + begin.length)}\n\n${content}\n\n${updated.slice(to)}`;
+}
 
 if (process.argv.includes('--check')) {
   if (updated !== text) {
-    console.error('The settings table of README.md is out of date; run: npm run docs:settings');
+    console.error('The tables of variables in README.md are out of date; run: npm run docs:settings');
     process.exitCode = 1;
   }
 } else {
