@@ -98,7 +98,12 @@ describe('processes', () => {
     const main = resolve(__dirname, '..', '..', 'dist', 'src', 'main.js');
     const second = spawn(process.execPath, [main], {
       cwd: dataDir,
-      env: { PATH: process.env['PATH'], STRONGROOM_DATA_DIR: dataDir, STRONGROOM_ADDRESS: '127.0.0.1:0', DATABASE_URL: databaseUrl },
+      env: {
+        PATH: process.env['PATH'],
+        STRONGROOM_DATA_DIR: dataDir,
+        STRONGROOM_ADDRESS: '127.0.0.1:0',
+        DATABASE_URL: databaseUrl,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
@@ -111,9 +116,9 @@ describe('processes', () => {
   });
 
   it('names every wrong setting at once and does not start', async () => {
-    await expect(start({ STRONGROOM_WORKERS: 'many', STRONGROOM_REGOIN: 'x', STRONGROOM_INLINE_LIMIT: '-1' })).rejects.toThrow(
-      /STRONGROOM_REGION[\s\S]*|STRONGROOM_WORKERS[\s\S]*STRONGROOM_INLINE_LIMIT/,
-    );
+    await expect(
+      start({ STRONGROOM_WORKERS: 'many', STRONGROOM_REGOIN: 'x', STRONGROOM_INLINE_LIMIT: '-1' }),
+    ).rejects.toThrow(/STRONGROOM_REGION[\s\S]*|STRONGROOM_WORKERS[\s\S]*STRONGROOM_INLINE_LIMIT/);
   });
 
   it('answers liveness, readiness with every part by name, and metrics of all workers together', async () => {

@@ -15,7 +15,12 @@ export interface RawAnswer {
 }
 
 /** A signed PUT with an unsigned payload whose body the caller writes piece by piece. */
-export function signedPut(target: SigningTarget, url: URL, length: number, headers: Record<string, string> = {}): ClientRequest {
+export function signedPut(
+  target: SigningTarget,
+  url: URL,
+  length: number,
+  headers: Record<string, string> = {},
+): ClientRequest {
   const options = signedOptions(target, 'PUT', `${url.pathname}${url.search}`, {
     'content-length': String(length),
     'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
@@ -50,7 +55,11 @@ export function exchange(
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
       response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString(),
+        }),
       );
     });
     request.on('error', reject);
