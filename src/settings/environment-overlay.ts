@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { errorCode } from './error-code';
 import {
   ACCEPTED_WITHOUT_EFFECT,
   FOREIGN_KMS_PREFIXES,
@@ -108,8 +109,9 @@ function withSecretKeyFile(source: VariableSource, cwd: string, problems: string
     }
     joined.set('MINIO_KMS_SECRET_KEY', { text, origin: file.origin });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    problems.push(`${file.origin}="${file.text}" cannot be read (${code}); correct the path or its permissions`);
+    problems.push(
+      `${file.origin}="${file.text}" cannot be read (${errorCode(error)}); correct the path or its permissions`,
+    );
   }
   return joined;
 }

@@ -83,7 +83,7 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
     subsystem: 'kms_builtin',
     prefix: 'STRONGROOM_KMS_BUILTIN_',
     multipleTargets: false,
-    fields: ['enabled', 'minio_secret_key', 'comment'],
+    fields: ['enabled', 'key_name', 'minio_secret_key', 'comment'],
     secretFields: ['minio_secret_key'],
     aliases: [{ name: 'MINIO_KMS_SECRET_KEY', field: 'minio_secret_key' }],
   },

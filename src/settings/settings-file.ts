@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse } from 'yaml';
+import { errorCode } from './error-code';
 import { nearestName } from './nearest-name';
 import type { ConfigOverlay, OverlayValue } from './settings';
 import { SETTINGS } from './settings-table';
@@ -40,12 +41,21 @@ export function readSettingsFile(path: string | undefined, cwd: string, problems
 }
 
 function parseFile(location: string, problems: string[]): Record<string, unknown> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(location, 'utf8');
+  } catch (error) {
+    problems.push(
+      `STRONGROOM_CONFIG_FILE="${location}" cannot be read (${errorCode(error)}); correct the path or its permissions`,
+    );
+    return undefined;
+  }
   let content: unknown;
   try {
-    content = parse(readFileSync(location, 'utf8'), { maxAliasCount: MAX_ALIASES, prettyErrors: false });
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'not valid YAML or JSON';
-    problems.push(`STRONGROOM_CONFIG_FILE="${location}" cannot be read (${reason}); correct the path or the file`);
+    content = parse(text, { maxAliasCount: MAX_ALIASES, prettyErrors: false });
+  } catch {
+    // The parser's message may quote the line, and so a secret.
+    problems.push(`STRONGROOM_CONFIG_FILE="${location}" is not valid YAML or JSON; correct the file`);
     return undefined;
   }
   if (content === null || content === undefined) {

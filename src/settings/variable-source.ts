@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { errorCode } from './error-code';
 
 /** A value with the words that say where it came from. */
 export interface SourcedText {
@@ -41,7 +42,7 @@ function readDotEnv(cwd: string, problems: string[]): NodeJS.Dict<string> {
   try {
     return parseEnv(readFileSync(join(cwd, '.env'), 'utf8'));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    const code = errorCode(error);
     if (code !== 'ENOENT') {
       problems.push(`.env in ${cwd} cannot be read (${code}); make it readable or remove it`);
     }
