@@ -145,6 +145,8 @@ export class BucketKeys implements OnModuleDestroy {
       max: this.options.maxEntries,
       ttl: this.options.ttl,
       ttlAutopurge: true,
+      // Looked up at each call, so that a test's clock is heeded.
+      perf: { now: () => performance.now() },
       dispose: (bucketKey) => {
         bucketKey.key.fill(0);
         bucketKey.zeroed = true;

@@ -12,7 +12,7 @@ const SIZE = 3 * KIB_64 + 100;
 const key = randomBytes(32);
 const plaintext = randomBytes(SIZE);
 
-function seal(bytes: Buffer, cipher: DareCipher, sealingKey = key): Buffer {
+function seal(bytes: Buffer, cipher: DareCipher, sealingKey: Buffer = key): Buffer {
   const sealer = new DareSealer(sealingKey, { cipher });
   return Buffer.concat([...sealer.update(bytes), ...sealer.final()]);
 }
