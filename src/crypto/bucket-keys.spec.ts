@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EncryptionContext } from '../common/encryption-context';
-import { DataKeys, type GeneratedDataKey, type WrappedDataKey } from '../kms/data-keys';
+import { DataKeys, type GeneratedDataKey, type ResolvedKey, type WrappedDataKey } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
 import { openUnderBucketKey, parseBucketKeyEnvelope, sealUnderBucketKey } from './bucket-key-envelope';
 import { BUCKET_KEY_DEFAULTS, BucketKeys, type BucketKeyOptions } from './bucket-keys';
@@ -11,6 +11,7 @@ class CountingDataKeys extends DataKeys {
   generated = 0;
   unwrapped = 0;
   failure: KmsError | undefined;
+  revision = '1';
   readonly handedOut: Buffer[] = [];
   private readonly table = new Map<string, { readonly key: Buffer; readonly context: EncryptionContext }>();
 
@@ -25,7 +26,8 @@ class CountingDataKeys extends DataKeys {
     this.table.set(name, { key, context });
     const plaintext = Buffer.from(key);
     this.handedOut.push(plaintext);
-    return { plaintext, wrapped: { ...this.resolve(keyReference), keyVersion: '3', ciphertext: Buffer.from(name) } };
+    const { kms, keyId } = this.resolve(keyReference);
+    return { plaintext, wrapped: { kms, keyId, keyVersion: '3', ciphertext: Buffer.from(name) } };
   }
 
   generateForServer(): Promise<GeneratedDataKey> {
@@ -44,8 +46,8 @@ class CountingDataKeys extends DataKeys {
     return plaintext;
   }
 
-  resolve(keyReference: string | undefined): { kms: string; keyId: string } {
-    return { kms: 'memory:default', keyId: keyReference ?? 'default-key' };
+  resolve(keyReference: string | undefined): ResolvedKey {
+    return { kms: 'memory:default', keyId: keyReference ?? 'default-key', revision: this.revision };
   }
 }
 
@@ -89,6 +91,15 @@ describe('bucket keys', () => {
     await keys.generate('k', { team: 'x' }, ONE);
     await keys.generate('k', undefined, { bucket: 'b2', key: 'one' });
     expect(kms.generated).toBe(4);
+  });
+
+  it('are not used for writing once the KMS target is configured otherwise', async () => {
+    const { kms, keys } = setUp();
+    const before = await keys.generate('k', undefined, ONE);
+    kms.revision = '2';
+    await keys.generate('k', undefined, ONE);
+    expect(kms.generated).toBe(2);
+    expect((await keys.unwrap(before.wrapped, undefined, ONE)).equals(before.plaintext)).toBe(true);
   });
 
   it('bind the object and the client context', async () => {

@@ -62,8 +62,8 @@ export class BucketKeys implements OnModuleDestroy {
     location: ObjectLocation,
   ): Promise<GeneratedDataKey> {
     const context = bucketContext(clientContext, location.bucket);
-    const { kms, keyId } = this.dataKeys.resolve(keyReference);
-    const id = fingerprint('write', kms, keyId, location.bucket, canonicalContextText(context));
+    const { kms, keyId, revision = '' } = this.dataKeys.resolve(keyReference);
+    const id = fingerprint('write', kms, keyId, revision, location.bucket, canonicalContextText(context));
     return this.use(
       this.current,
       id,

@@ -18,6 +18,14 @@ export interface GeneratedDataKey {
   readonly wrapped: WrappedDataKey;
 }
 
+/** What a key reference stands for. */
+export interface ResolvedKey {
+  readonly kms: string;
+  readonly keyId: string;
+  /** Changes whenever the target's configuration does; what was made under another revision is not to be used for writing. */
+  readonly revision?: string;
+}
+
 /**
  * The port through which object encryption gets its data keys; provided by the KMS module.
  *
@@ -44,5 +52,5 @@ export abstract class DataKeys {
    * Resolves a key reference to the canonical `kms` and `keyId` without a KMS call, for checks and read-outs.
    * @throws KmsError `kms-not-configured` when the reference names no active target
    */
-  abstract resolve(keyReference: string | undefined): { readonly kms: string; readonly keyId: string };
+  abstract resolve(keyReference: string | undefined): ResolvedKey;
 }
