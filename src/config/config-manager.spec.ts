@@ -549,21 +549,25 @@ describe('ConfigManager', () => {
     });
 
     it('heals a lost notification when the connection comes back', async () => {
-      const config = await manage();
-      const other = await manage({}, { database: await testDatabase.another() });
-      const changed = told(other, (applied) => applied?.version === 1);
-      const { dataSource } = testDatabase.database;
-      // Every listener of this database is cut off in the same statement that hides the change from them.
-      await dataSource.transaction(async (manager) => {
-        await manager.query(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
-        );
-        await manager.query('UPDATE config_state SET version = 1');
-        await manager.query(
-          `INSERT INTO config_document VALUES ('kms_vault', 'default', 1, '{"endpoint":"https://quiet"}', now(), 'eve')`,
-        );
-      });
-      expect(await changed).toMatchObject({ values: { endpoint: 'https://quiet' } });
+      // Intervals stand still, so that the poll cannot be what heals.
+      jest.useFakeTimers({ now: Date.now(), doNotFake: ALL_BUT_INTERVALS });
+      try {
+        const config = await manage({}, { database: await testDatabase.another() });
+        const changed = told(config, (applied) => applied?.version === 1);
+        // The listener is cut off in the same transaction that makes a change without announcing it.
+        await testDatabase.database.dataSource.transaction(async (manager) => {
+          await manager.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+          );
+          await manager.query('UPDATE config_state SET version = 1');
+          await manager.query(
+            `INSERT INTO config_document VALUES ('kms_vault', 'default', 1, '{"endpoint":"https://quiet"}', now(), 'eve')`,
+          );
+        });
+        expect(await changed).toMatchObject({ values: { endpoint: 'https://quiet' } });
+      } finally {
+        jest.useRealTimers();
+      }
     });
 
     it('heals a change that was never announced by its poll', async () => {

@@ -59,7 +59,8 @@ export class ConfigSync {
     clearInterval(this.timer);
     await this.starting?.catch(() => undefined);
     clearInterval(this.timer);
-    await this.stopListening?.();
+    // A connection that is gone needs no farewell.
+    await this.stopListening?.().catch(() => undefined);
     this.stopListening = undefined;
     await this.queue.idle();
   }

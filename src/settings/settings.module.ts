@@ -28,7 +28,7 @@ export class SettingsModule {
         {
           provide: Settings,
           inject: [ConfigService],
-          useFactory: (config: ConfigService<{ settings: Settings }, true>) => config.get('settings', { infer: true }),
+          useFactory: (config: ConfigService) => config.getOrThrow<Settings>('settings'),
         },
         { provide: ROOT_KEY, inject: [Settings], useFactory: loadRootKey },
       ],
