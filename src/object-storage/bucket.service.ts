@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
-import { assertBucketName } from './names';
+import { assertBucketName, assertPossibleBucket } from './names';
 import type { BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
 import { storageError } from './storage-error';
 
@@ -48,6 +48,7 @@ export class BucketService implements BucketServiceContract {
    * @throws StorageError `NoSuchBucket`, `BucketNotEmpty`
    */
   async delete(name: string): Promise<void> {
+    assertPossibleBucket(name);
     const outcome = await this.buckets.delete(name);
     if (outcome !== 'deleted') {
       throw storageError(outcome === 'missing' ? 'NoSuchBucket' : 'BucketNotEmpty', { BucketName: name });
@@ -59,6 +60,7 @@ export class BucketService implements BucketServiceContract {
    * @throws StorageError `NoSuchBucket`
    */
   async setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<void> {
+    assertPossibleBucket(name);
     assertFound(await this.buckets.setEncryption(name, rule), name);
   }
 
@@ -67,11 +69,13 @@ export class BucketService implements BucketServiceContract {
    * @throws StorageError `NoSuchBucket`
    */
   async setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void> {
+    assertPossibleBucket(name);
     assertFound(await this.buckets.setVersioning(name, state), name);
   }
 
   /** @throws StorageError `NoSuchBucket` */
   async getDocument(name: string, document: string): Promise<string | undefined> {
+    assertPossibleBucket(name);
     const content = await this.buckets.getDocument(name, document);
     assertFound(content !== undefined, name);
     return content ?? undefined;
@@ -86,6 +90,7 @@ export class BucketService implements BucketServiceContract {
   }
 
   private async require(name: string): Promise<StoredBucket> {
+    assertPossibleBucket(name);
     const bucket = await this.buckets.find(name);
     if (bucket === undefined) {
       throw storageError('NoSuchBucket', { BucketName: name });

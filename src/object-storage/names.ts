@@ -7,6 +7,7 @@ const RESERVED_PREFIXES = ['xn--', 'sthree-', 'amzn-s3-demo-'];
 const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3'];
 /** First path segments that never reach the S3 side. */
 const RESERVED_NAMES = new Set(['minio', 'rustfs', 'api', 'docs', 'console', 'health', 'metrics']);
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const VERSION_ID = /^[0-9a-f]{32}$/;
 
 /** The version id of everything written while versioning is not enabled. */
@@ -51,7 +52,7 @@ export function assertKey(key: string): void {
  * @throws StorageError `InvalidArgument`
  */
 export function assertText(value: string, name: string): void {
-  if (value.includes('\0') || !value.isWellFormed()) {
+  if (value.includes('\0') || LONE_SURROGATE.test(value)) {
     throw invalidArgument('The value must be valid UTF-8 without the NUL character.', name, '');
   }
 }
@@ -63,6 +64,29 @@ export function assertText(value: string, name: string): void {
 export function assertVersionId(versionId: string): void {
   if (versionId !== NULL_VERSION && !VERSION_ID.test(versionId)) {
     throw invalidArgument('Invalid version id specified', 'versionId', versionId);
+  }
+}
+
+/**
+ * Checks what names an object before it is looked up. A bucket name that no bucket can have is a bucket that is missing.
+ * @throws StorageError `NoSuchBucket`, `KeyTooLongError`, `InvalidArgument`
+ */
+export function assertAddress(address: {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string;
+}): void {
+  assertPossibleBucket(address.bucket);
+  assertKey(address.key);
+  if (address.versionId !== undefined) {
+    assertVersionId(address.versionId);
+  }
+}
+
+/** @throws StorageError `NoSuchBucket` for a name that no bucket can have */
+export function assertPossibleBucket(name: string): void {
+  if (!BUCKET_NAME.test(name)) {
+    throw storageError('NoSuchBucket', { BucketName: name });
   }
 }
 

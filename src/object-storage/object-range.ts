@@ -57,11 +57,34 @@ export function assertInside(range: ByteRange, size: number): void {
   }
 }
 
-/** @throws StorageError `InvalidRequest` when a read names both a range and a part */
-export function assertOneOfRangeAndPart(range: RangeRequest | undefined, partNumber: number | undefined): void {
-  if (range !== undefined && partNumber !== undefined) {
+/** The bytes of an object that a read gives. */
+export interface Selection {
+  /** Set when a range or part was asked for that has at least one byte. */
+  readonly range?: ByteRange;
+  readonly first: number;
+  readonly length: number;
+}
+
+/**
+ * Finds the bytes that a read asks for.
+ * @throws StorageError `InvalidRange`, `InvalidPartNumber`; `InvalidRequest` when both a range and a part are named
+ */
+export function select(
+  asked: { readonly range?: RangeRequest; readonly partNumber?: number },
+  size: number,
+  parts: readonly { readonly size: number }[] | undefined,
+): Selection {
+  if (asked.range !== undefined && asked.partNumber !== undefined) {
     throw invalidRequest('Cannot specify both Range header and partNumber query parameter.');
   }
+  if (asked.range === undefined && asked.partNumber === undefined) {
+    return { first: 0, length: size };
+  }
+  const range =
+    asked.range === undefined ? resolvePart(asked.partNumber ?? 1, size, parts) : resolveRange(asked.range, size);
+  return range === undefined
+    ? { first: 0, length: 0 }
+    : { range, first: range.first, length: range.last - range.first + 1 };
 }
 
 function describe(range: RangeRequest): string {

@@ -1,0 +1,149 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database';
+import type { Statement } from '../database/statement';
+import { prefixEnd } from './key-bounds';
+import type { ChecksumAlgorithm, ChecksumType } from './object-storage.types';
+import type { EncryptionRow } from './encryption-columns';
+import { type Scan, type ScanRow, skipScan } from './skip-scan';
+
+/** Below every sequence number of a version. */
+const LEAST_SEQUENCE = '-9223372036854775808';
+
+/** Text that compares bytewise; a recursive query insists on the column's own collation. */
+const C_TEXT = 'text COLLATE "C"';
+
+const LISTED_COLUMNS = {
+  size: { type: 'bigint' },
+  etag: { type: 'text' },
+  last_modified: { type: 'timestamptz' },
+  owner: { type: 'text' },
+  storage_class: { type: 'text', from: "t.metadata ->> 'storageClass'" },
+  checksum_algorithm: { type: 'text' },
+  checksum_type: { type: 'text' },
+};
+
+const OBJECTS = skipScan({
+  name: 'listing.objects',
+  table: 'object_version',
+  filter: 't.is_current AND NOT t.delete_marker',
+  columns: LISTED_COLUMNS,
+});
+
+const VERSIONS = skipScan({
+  name: 'listing.versions',
+  table: 'object_version',
+  filter: 'true',
+  columns: {
+    ...LISTED_COLUMNS,
+    version_id: { type: C_TEXT },
+    is_current: { type: 'boolean' },
+    delete_marker: 'boolean',
+  },
+  tie: { column: 'seq', type: 'bigint', least: LEAST_SEQUENCE },
+});
+
+const UPLOADS = skipScan({
+  name: 'listing.uploads',
+  table: 'multipart_upload',
+  filter: 't.completed_at IS NULL',
+  columns: {
+    owner: { type: 'text' },
+    initiated_at: { type: 'timestamptz' },
+    storage_class: { type: 'text', from: "t.metadata ->> 'storageClass'" },
+    checksum_algorithm: { type: 'text' },
+    checksum_type: { type: 'text' },
+    mode: { type: 'text' },
+    kms: { type: 'text' },
+    kms_key_id: { type: 'text' },
+    kms_key_version: { type: 'text' },
+    kms_context: { type: 'jsonb' },
+    bucket_key: { type: 'boolean' },
+    id: { type: C_TEXT },
+  },
+  tie: { column: 'id', type: C_TEXT, least: '' },
+});
+
+const SEQUENCE: Statement = {
+  name: 'listing.sequence',
+  text: `SELECT seq FROM object_version WHERE bucket_id = $1 AND key = $2 AND version_id = $3`,
+};
+
+/** The part of a bucket that one page of a listing looks at. */
+export interface Page {
+  readonly bucketId: number;
+  readonly prefix: string;
+  readonly delimiter?: string;
+  /** First key, inclusive. */
+  readonly from: string;
+  /** With versions and uploads: rows of the first key up to this one, inclusive, are left out. */
+  readonly afterTie?: string;
+  readonly limit: number;
+}
+
+export interface ListedRow {
+  readonly size: string;
+  readonly etag: string;
+  readonly last_modified: Date;
+  readonly owner: string;
+  readonly storage_class: string | null;
+  readonly checksum_algorithm: ChecksumAlgorithm | null;
+  readonly checksum_type: ChecksumType | null;
+}
+
+export interface ListedVersionRow extends ListedRow {
+  readonly version_id: string;
+  readonly is_current: boolean;
+  readonly delete_marker: boolean;
+}
+
+export interface ListedUploadRow extends Pick<
+  EncryptionRow,
+  'mode' | 'kms' | 'kms_key_id' | 'kms_key_version' | 'kms_context' | 'bucket_key'
+> {
+  readonly id: string;
+  readonly owner: string;
+  readonly initiated_at: Date;
+  readonly storage_class: string | null;
+  readonly checksum_algorithm: ChecksumAlgorithm | null;
+  readonly checksum_type: ChecksumType | null;
+}
+
+/** Reads pages of listings. */
+@Injectable()
+export class ListingRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Current objects, or common prefixes, in key order. */
+  objects(page: Page): Promise<ScanRow<ListedRow>[]> {
+    return this.scan(OBJECTS, page, '');
+  }
+
+  /** All versions and delete markers, newest first within a key. */
+  versions(page: Page): Promise<ScanRow<ListedVersionRow>[]> {
+    return this.scan(VERSIONS, page, LEAST_SEQUENCE);
+  }
+
+  /** Uploads in progress, oldest first within a key. */
+  uploads(page: Page): Promise<ScanRow<ListedUploadRow>[]> {
+    return this.scan(UPLOADS, page, '');
+  }
+
+  /** The place of a version in its key's history, for version listings that continue after it. */
+  async sequence(bucketId: number, key: string, versionId: string): Promise<string | undefined> {
+    const [row] = await this.database.query<{ seq: string }>(SEQUENCE, [bucketId, key, versionId]);
+    return row?.seq;
+  }
+
+  private scan<Row extends object>(scan: Scan, page: Page, least: string): Promise<ScanRow<Row>[]> {
+    const { bucketId, prefix, delimiter, from, limit } = page;
+    const range = [bucketId, from, page.afterTie ?? least, prefixEnd(prefix), limit];
+    return delimiter
+      ? this.database.query<ScanRow<Row>>(scan.delimited, [
+          ...range,
+          delimiter,
+          prefixEnd(delimiter),
+          [...prefix].length,
+        ])
+      : this.database.query<ScanRow<Row>>(scan.flat, range);
+  }
+}

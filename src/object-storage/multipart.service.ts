@@ -1,0 +1,235 @@
+import { Injectable } from '@nestjs/common';
+import { ObjectCipher } from '../crypto/object-cipher.service';
+import type { EncryptionRecord, EncryptionRequest, ObjectLocation } from '../crypto/encryption.types';
+import { Settings } from '../settings/settings';
+import { BucketRepository, type StoredBucket } from './bucket.repository';
+import { chooseEncryption } from './encryption-choice';
+import { encryptionInfo, encryptionRecord } from './encryption-columns';
+import { assemble, assertChecksumType, partsFingerprint } from './multipart-completion';
+import { type Completion, MultipartRepository, type UploadRow } from './multipart.repository';
+import { assertAddress } from './names';
+import { DEFAULT_CHECKSUM } from './object-putter.service';
+import type {
+  CompleteMultipartCommand,
+  CreateMultipartCommand,
+  ListPartsResult,
+  ListUploadsCommand,
+  ListUploadsResult,
+  MultipartServiceContract,
+  MultipartUploadInfo,
+  PartResult,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+  WriteResult,
+} from './object-storage.types';
+import { type ObjectCommit, ObjectRepository } from './object.repository';
+import { PartUploader, requireOpen, requireUpload } from './part-uploader.service';
+import { assertOutcome, storageError } from './storage-error';
+import { UploadLister } from './upload-lister.service';
+
+const MAX_PARTS = 10_000;
+const MAX_PARTS_PAGE = 1000;
+
+/** Multipart uploads: the public face. */
+@Injectable()
+export class MultipartService implements MultipartServiceContract {
+  constructor(
+    private readonly uploads: MultipartRepository,
+    private readonly buckets: BucketRepository,
+    private readonly objects: ObjectRepository,
+    private readonly cipher: ObjectCipher,
+    private readonly parts: PartUploader,
+    private readonly lister: UploadLister,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Begins an upload. Its object key is sealed now, by one KMS call, and serves all parts.
+   * @throws StorageError `NoSuchBucket`, `InvalidRequest` for an impossible checksum type; KmsError
+   */
+  async create(command: CreateMultipartCommand): Promise<MultipartUploadInfo> {
+    assertAddress(command);
+    if (command.checksum !== undefined) {
+      assertChecksumType(command.checksum);
+    }
+    const bucket = await this.requireBucket(command.bucket);
+    const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+    const record = await this.seal(request, { bucket: bucket.name, key: command.key });
+    const { id, initiatedAt } = await this.uploads.insert({ ...command, bucketId: bucket.id, record });
+    return {
+      bucket: command.bucket,
+      key: command.key,
+      uploadId: id,
+      initiatedAt,
+      owner: command.owner,
+      storageClass: command.metadata.storageClass ?? 'STANDARD',
+      encryption: encryptionInfo(record),
+      checksum: command.checksum,
+    };
+  }
+
+  /** See {@link PartUploader.upload}. */
+  async uploadPart(command: UploadPartCommand): Promise<PartResult> {
+    return this.parts.upload(command);
+  }
+
+  /** See {@link PartUploader.copy}. */
+  async uploadPartCopy(command: UploadPartCopyCommand): Promise<PartResult> {
+    return this.parts.copy(command);
+  }
+
+  /**
+   * Makes the object of the uploaded parts visible, in one transaction and without moving a byte. Repeating it with the
+   * same parts gives the same answer again.
+   *
+   * @throws StorageError `NoSuchUpload`, `PreconditionFailed`, `NoSuchKey`, and as `assemble`
+   */
+  async complete(command: CompleteMultipartCommand): Promise<WriteResult> {
+    assertAddress({ bucket: command.bucket, key: command.key });
+    const upload = requireUpload(await this.uploads.find(command.bucket, command.key, command.uploadId), command);
+    const fingerprint = partsFingerprint(command.parts);
+    return this.uploads.ending(upload, async (on, completion) => {
+      if (completion !== undefined) {
+        return repeated(upload, completion, fingerprint);
+      }
+      const uploaded = await this.uploads.parts(upload.id, 0, MAX_PARTS, on);
+      const assembled = assemble(command, uploaded, checksumOf(upload));
+      const commit: ObjectCommit = {
+        bucketId: upload.bucket_id,
+        key: upload.key,
+        conditions: command.conditions,
+        size: assembled.size,
+        etag: assembled.etag,
+        owner: upload.owner,
+        metadata: upload.metadata,
+        tags: upload.tags ?? undefined,
+        checksum: assembled.checksum,
+        record: encryptionRecord(upload),
+        content: { kind: 'parts', parts: assembled.parts },
+      };
+      const outcome = await this.objects.commit(commit, on);
+      assertOutcome(outcome.outcome, { BucketName: command.bucket, Key: command.key });
+      const unversioned = upload.versioning === 'unversioned' && outcome.committed_version === 'null';
+      const done: Completion = {
+        fingerprint,
+        etag: assembled.etag,
+        versionId: unversioned ? undefined : outcome.committed_version,
+        size: assembled.size,
+        lastModified: outcome.committed_at.toISOString(),
+        checksum: assembled.checksum,
+      };
+      const used = assembled.parts.map((part) => part.b);
+      await this.uploads.finish(upload.id, used, done, on);
+      return writeResult(upload, done);
+    });
+  }
+
+  /**
+   * Ends an upload and queues its parts for deletion.
+   * @throws StorageError `NoSuchUpload`
+   */
+  async abort(bucket: string, key: string, uploadId: string): Promise<void> {
+    assertAddress({ bucket, key });
+    const upload = requireOpen(await this.uploads.find(bucket, key, uploadId), { bucket, uploadId });
+    await this.uploads.ending(upload, async (on, completion) => {
+      if (completion !== undefined) {
+        throw storageError('NoSuchUpload', { UploadId: uploadId });
+      }
+      await this.uploads.abort(uploadId, on);
+    });
+  }
+
+  /**
+   * Lists parts from the number behind `after`, at most 1000.
+   * @throws StorageError `NoSuchUpload`
+   */
+  async listParts(
+    bucket: string,
+    key: string,
+    uploadId: string,
+    after: number,
+    maxParts: number,
+  ): Promise<ListPartsResult> {
+    assertAddress({ bucket, key });
+    const upload = requireOpen(await this.uploads.find(bucket, key, uploadId), { bucket, uploadId });
+    const limit = Math.min(maxParts, MAX_PARTS_PAGE);
+    const rows = await this.uploads.parts(uploadId, after, limit + 1);
+    const page = rows.slice(0, limit);
+    const { algorithm } = checksumOf(upload);
+    const truncated = limit > 0 && rows.length > limit;
+    return {
+      upload: uploadInfo(bucket, upload),
+      parts: page.map((part) => ({
+        partNumber: part.number,
+        etag: part.etag,
+        size: Number(part.size),
+        lastModified: part.last_modified,
+        checksum: { algorithm, value: part.checksum },
+      })),
+      truncated,
+      nextPartNumberMarker: truncated ? page.at(-1)?.number : undefined,
+    };
+  }
+
+  /** See {@link UploadLister.list}. */
+  async listUploads(command: ListUploadsCommand): Promise<ListUploadsResult> {
+    return this.lister.list(command);
+  }
+
+  private async seal(request: EncryptionRequest, location: ObjectLocation): Promise<EncryptionRecord | undefined> {
+    if (request.mode === 'none') {
+      return undefined;
+    }
+    const pending = this.cipher.begin(request, location, { multipart: true });
+    try {
+      return await pending.record;
+    } finally {
+      pending.discard();
+    }
+  }
+
+  private async requireBucket(name: string): Promise<StoredBucket> {
+    const bucket = await this.buckets.find(name);
+    if (bucket === undefined) {
+      throw storageError('NoSuchBucket', { BucketName: name });
+    }
+    return bucket;
+  }
+}
+
+function checksumOf(upload: UploadRow): NonNullable<CreateMultipartCommand['checksum']> {
+  return upload.checksum_algorithm === null || upload.checksum_type === null
+    ? { algorithm: DEFAULT_CHECKSUM, type: 'FULL_OBJECT' }
+    : { algorithm: upload.checksum_algorithm, type: upload.checksum_type };
+}
+
+function repeated(upload: UploadRow, completion: Completion | null, fingerprint: string): WriteResult {
+  if (completion?.fingerprint !== fingerprint) {
+    throw storageError('NoSuchUpload', { UploadId: upload.id });
+  }
+  return writeResult(upload, completion);
+}
+
+function writeResult(upload: UploadRow, completion: Completion): WriteResult {
+  return {
+    etag: completion.etag,
+    versionId: completion.versionId,
+    size: completion.size,
+    lastModified: new Date(completion.lastModified),
+    encryption: encryptionInfo(encryptionRecord(upload)),
+    checksum: completion.checksum,
+  };
+}
+
+function uploadInfo(bucket: string, upload: UploadRow): MultipartUploadInfo {
+  return {
+    bucket,
+    key: upload.key,
+    uploadId: upload.id,
+    initiatedAt: upload.initiated_at,
+    owner: upload.owner,
+    storageClass: upload.metadata.storageClass ?? 'STANDARD',
+    encryption: encryptionInfo(encryptionRecord(upload)),
+    checksum: upload.checksum_algorithm === null ? undefined : checksumOf(upload),
+  };
+}

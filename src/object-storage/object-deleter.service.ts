@@ -1,0 +1,60 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../common/domain-error';
+import { assertAddress, assertPossibleBucket } from './names';
+import type { DeleteEntry, DeleteFailure, DeleteResult, WriteConditions } from './object-storage.types';
+import { type DeleteOutcome, ObjectRepository } from './object.repository';
+import { assertOutcome, storageError } from './storage-error';
+
+/** Deletes objects and versions. Their bytes follow when the reaper comes by. */
+@Injectable()
+export class ObjectDeleter {
+  constructor(private readonly objects: ObjectRepository) {}
+
+  /**
+   * Deletes one object or version; one that is missing counts as deleted.
+   * @throws StorageError `NoSuchBucket`, `InvalidArgument`; with conditions `NoSuchKey`, `PreconditionFailed`
+   */
+  async delete(bucket: string, entry: DeleteEntry, conditions: WriteConditions = {}): Promise<DeleteResult> {
+    assertAddress({ bucket, ...entry });
+    const outcome = await this.objects.delete(bucket, entry, conditions.ifMatch);
+    if (outcome === undefined) {
+      throw storageError('NoSuchBucket', { BucketName: bucket });
+    }
+    return deleteResult(bucket, entry, outcome);
+  }
+
+  /**
+   * Deletes many in one transaction. Entries that cannot exist at all fail one by one.
+   * @throws StorageError `NoSuchBucket`
+   */
+  async deleteMany(
+    bucket: string,
+    entries: readonly DeleteEntry[],
+  ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }> {
+    assertPossibleBucket(bucket);
+    const failed: DeleteFailure[] = [];
+    const possible = entries.filter((entry) => {
+      try {
+        assertAddress({ bucket, ...entry });
+        return true;
+      } catch (error) {
+        failed.push({ key: entry.key, versionId: entry.versionId, error: error as DomainError });
+        return false;
+      }
+    });
+    const outcomes = possible.length === 0 ? [] : await this.objects.deleteMany(bucket, possible);
+    const deleted = possible.map((entry, index) => deleteResult(bucket, entry, outcomes[index] as DeleteOutcome));
+    return { deleted, failed };
+  }
+}
+
+function deleteResult(bucket: string, entry: DeleteEntry, outcome: DeleteOutcome): DeleteResult {
+  assertOutcome(outcome.outcome, { BucketName: bucket, Key: entry.key });
+  const marker = outcome.marker_version ?? (outcome.removed_marker ? entry.versionId : undefined);
+  return {
+    key: entry.key,
+    versionId: entry.versionId,
+    deleteMarker: marker === undefined ? undefined : true,
+    deleteMarkerVersionId: marker,
+  };
+}

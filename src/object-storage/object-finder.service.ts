@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { assertAddress } from './names';
+import { type StoredObject, storedObject } from './object-row';
+import { type FoundObject, ObjectRepository } from './object.repository';
+import { storageError } from './storage-error';
+
+/** Names an object, or one version of it. */
+export interface ObjectAddress {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId?: string;
+}
+
+/** Finds objects for reading, with the errors that S3 has for every way of not finding one. */
+@Injectable()
+export class ObjectFinder {
+  constructor(private readonly objects: ObjectRepository) {}
+
+  /**
+   * Finds an object with its inlined bytes.
+   * @throws StorageError `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `InvalidArgument`; `MethodNotAllowed` for a delete
+   *   marker named by its id. For delete markers the details carry `deleteMarker`, `versionId` and `lastModified`.
+   */
+  async find(address: ObjectAddress): Promise<StoredObject> {
+    assertAddress(address);
+    return this.resolve(address, await this.objects.find(address.bucket, address.key, address.versionId));
+  }
+
+  /** The same without the inlined bytes. */
+  async head(address: ObjectAddress): Promise<StoredObject> {
+    assertAddress(address);
+    return this.resolve(address, await this.objects.head(address.bucket, address.key, address.versionId));
+  }
+
+  private resolve(address: ObjectAddress, row: FoundObject | undefined): StoredObject {
+    const { bucket, key, versionId } = address;
+    if (row === undefined) {
+      throw storageError('NoSuchBucket', { BucketName: bucket });
+    }
+    if (!row.found) {
+      throw versionId === undefined
+        ? storageError('NoSuchKey', { Key: key })
+        : storageError('NoSuchVersion', { Key: key, VersionId: versionId });
+    }
+    if (row.delete_marker) {
+      const marker = {
+        deleteMarker: 'true',
+        versionId: row.version_id,
+        lastModified: row.last_modified.toISOString(),
+      };
+      throw versionId === undefined
+        ? storageError('NoSuchKey', { Key: key, ...marker })
+        : storageError('MethodNotAllowed', { Method: 'GET', ResourceType: 'DeleteMarker', ...marker });
+    }
+    return storedObject(bucket, key, row);
+  }
+}

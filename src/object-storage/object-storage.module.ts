@@ -1,0 +1,55 @@
+import { Module } from '@nestjs/common';
+import { CryptoModule } from '../crypto/crypto.module';
+import { Settings } from '../settings/settings';
+import { BlobReaper } from './blob-reaper.service';
+import { BlobRepository } from './blob.repository';
+import { BlobStore } from './blob-store';
+import { BucketRepository } from './bucket.repository';
+import { BucketService } from './bucket.service';
+import { FilesystemBlobStore } from './filesystem-blob-store';
+import { ListingRepository } from './listing.repository';
+import { ListingService } from './listing.service';
+import { MultipartRepository } from './multipart.repository';
+import { MultipartService } from './multipart.service';
+import { ObjectCopier } from './object-copier.service';
+import { ObjectDeleter } from './object-deleter.service';
+import { ObjectFinder } from './object-finder.service';
+import { ObjectPutter } from './object-putter.service';
+import { ObjectReader } from './object-reader.service';
+import { ObjectRepository } from './object.repository';
+import { ObjectService } from './object.service';
+import { ObjectWriter } from './object-writer.service';
+import { PartUploader } from './part-uploader.service';
+import { UploadLister } from './upload-lister.service';
+
+/** Buckets, objects, uploads and their bytes. */
+@Module({
+  imports: [CryptoModule],
+  providers: [
+    {
+      provide: BlobStore,
+      inject: [Settings],
+      useFactory: (settings: Settings) => new FilesystemBlobStore(settings.blobDir),
+    },
+    BlobRepository,
+    BucketRepository,
+    ListingRepository,
+    MultipartRepository,
+    ObjectRepository,
+    ObjectFinder,
+    ObjectReader,
+    ObjectWriter,
+    ObjectPutter,
+    ObjectCopier,
+    ObjectDeleter,
+    PartUploader,
+    UploadLister,
+    BlobReaper,
+    ObjectService,
+    MultipartService,
+    BucketService,
+    ListingService,
+  ],
+  exports: [ObjectService, MultipartService, BucketService, ListingService, BlobReaper, BlobStore],
+})
+export class ObjectStorageModule {}
