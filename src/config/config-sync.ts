@@ -6,7 +6,7 @@ import { CONFIG_CHANNEL, type ConfigRepository } from './config.repository';
 import { SerialQueue } from './serial-queue';
 import type { AppliedConfig, ConfigListener } from './subsystem';
 
-export const POLL_INTERVAL_MS = 10_000;
+const POLL_INTERVAL_MS = 10_000;
 
 /** Gives a document its effective values; `undefined` when no layer knows it or its subsystem is not registered. */
 export type ResolveDocument = (

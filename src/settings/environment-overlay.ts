@@ -1,24 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errorCode } from './error-code';
-import {
-  ACCEPTED_WITHOUT_EFFECT,
-  FOREIGN_KMS_PREFIXES,
-  MINIO_SECRET_KEY_FILE_VARIABLE,
-  OVERLAY_SUBSYSTEMS,
-} from './overlay-table';
-import type { OverlaySubsystem } from './overlay-table';
+import { ACCEPTED_FOREIGN_VARIABLE, FOREIGN_KMS_PREFIXES, OVERLAY_SUBSYSTEMS } from './overlay-table';
+import type { OverlayAlias, OverlaySubsystem } from './overlay-table';
 import type { ConfigOverlay, OverlayValue } from './settings';
 import { parseBoolean } from './units';
 import type { SourcedText, VariableSource } from './variable-source';
 
-export const DEFAULT_TARGET = 'default';
+const DEFAULT_TARGET = 'default';
 
 interface PinnedField {
   readonly subsystem: string;
   readonly target: string;
   readonly field: string;
-  readonly unit?: string;
+  /** Absent when the variable is the field's own name. */
+  readonly alias?: OverlayAlias;
 }
 
 /**
@@ -29,15 +25,15 @@ interface PinnedField {
  */
 export function environmentOverlay(source: VariableSource, cwd: string, problems: string[]): ConfigOverlay {
   const overlay = new Map<string, Map<string, OverlayValue>>();
-  for (const [name, given] of withSecretKeyFile(source, cwd, problems)) {
+  for (const [name, given] of source) {
     const pinned = findPinnedField(name);
-    if (pinned === undefined) {
+    const value = pinned && textOf(pinned, given, cwd, problems);
+    if (pinned === undefined || value === undefined) {
       continue;
     }
     const key = `${pinned.subsystem}:${pinned.target}`;
     const document = overlay.get(key) ?? new Map<string, OverlayValue>();
     overlay.set(key, document);
-    const value = pinned.unit !== undefined && /\d$/.test(given.text) ? given.text + pinned.unit : given.text;
     const other = document.get(pinned.field);
     if (other !== undefined && !sameValue(other.value, value)) {
       problems.push(
@@ -58,7 +54,7 @@ export function findPinnedField(name: string): PinnedField | undefined {
   for (const definition of OVERLAY_SUBSYSTEMS) {
     const alias = definition.aliases.find((candidate) => candidate.name === name);
     if (alias !== undefined) {
-      return { subsystem: definition.subsystem, target: DEFAULT_TARGET, field: alias.field, unit: alias.unit };
+      return { subsystem: definition.subsystem, target: DEFAULT_TARGET, field: alias.field, alias };
     }
     if (name.startsWith(definition.prefix)) {
       return findOwnField(definition, name.slice(definition.prefix.length).toLowerCase());
@@ -79,7 +75,7 @@ export function overlayVariableNames(): readonly string[] {
 export function foreignVariableWarnings(source: VariableSource): readonly string[] {
   return [...source.entries()]
     .filter(([name]) => FOREIGN_KMS_PREFIXES.some((prefix) => name.startsWith(prefix)))
-    .filter(([name]) => !ACCEPTED_WITHOUT_EFFECT.includes(name) && findPinnedField(name) === undefined)
+    .filter(([name]) => name !== ACCEPTED_FOREIGN_VARIABLE && findPinnedField(name) === undefined)
     .map(([, given]) => `${given.origin} has no effect in Strongroom`);
 }
 
@@ -95,25 +91,20 @@ function findOwnField(definition: OverlaySubsystem, rest: string): PinnedField |
   return known ? { subsystem: definition.subsystem, target, field } : undefined;
 }
 
-function withSecretKeyFile(source: VariableSource, cwd: string, problems: string[]): VariableSource {
-  const file = source.get(MINIO_SECRET_KEY_FILE_VARIABLE);
-  if (file === undefined) {
-    return source;
+/** The text of the field, with its unit or out of its file; `undefined` when the file cannot be read. */
+function textOf(pinned: PinnedField, given: SourcedText, cwd: string, problems: string[]): string | undefined {
+  const { unit, fromFile } = pinned.alias ?? {};
+  if (fromFile !== true) {
+    return unit !== undefined && /\d$/.test(given.text) ? given.text + unit : given.text;
   }
-  const joined = new Map<string, SourcedText>(source);
   try {
-    const text = readFileSync(resolve(cwd, file.text), 'utf8').trim();
-    const direct = source.get('MINIO_KMS_SECRET_KEY');
-    if (direct !== undefined && direct.text !== text) {
-      problems.push(`${direct.origin} and the file of ${file.origin} differ (values not shown); keep one of them`);
-    }
-    joined.set('MINIO_KMS_SECRET_KEY', { text, origin: file.origin });
+    return readFileSync(resolve(cwd, given.text), 'utf8').trim();
   } catch (error) {
     problems.push(
-      `${file.origin}="${file.text}" cannot be read (${errorCode(error)}); correct the path or its permissions`,
+      `${given.origin}="${given.text}" cannot be read (${errorCode(error)}); correct the path or its permissions`,
     );
+    return undefined;
   }
-  return joined;
 }
 
 function implyAppRole(document: Map<string, OverlayValue>): void {

@@ -272,7 +272,7 @@ describe('loadSettings', () => {
         'kms_builtin:default': { minio_secret_key: 'name:BBBB < MINIO_KMS_SECRET_KEY_FILE' },
       });
       expect(problemsOf({ MINIO_KMS_SECRET_KEY_FILE: path, MINIO_KMS_SECRET_KEY: 'name:CCCC' })).toEqual([
-        expect.stringMatching(/^MINIO_KMS_SECRET_KEY and the file of MINIO_KMS_SECRET_KEY_FILE differ/),
+        expect.stringMatching(/^MINIO_KMS_SECRET_KEY_FILE and MINIO_KMS_SECRET_KEY both set minio_secret_key/),
       ]);
       expect(problemsOf({ MINIO_KMS_SECRET_KEY_FILE: 'nowhere' })).toEqual([expect.stringContaining('ENOENT')]);
     });

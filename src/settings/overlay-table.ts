@@ -4,6 +4,8 @@ export interface OverlayAlias {
   readonly field: string;
   /** Appended to the value, for variables whose unit is in their name. */
   readonly unit?: string;
+  /** The variable names a file whose content is the value. */
+  readonly fromFile?: boolean;
 }
 
 /** A kind of dynamic configuration whose fields can be pinned by environment variables. */
@@ -85,15 +87,15 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
     multipleTargets: false,
     fields: ['enabled', 'key_name', 'minio_secret_key', 'comment'],
     secretFields: ['minio_secret_key'],
-    aliases: [{ name: 'MINIO_KMS_SECRET_KEY', field: 'minio_secret_key' }],
+    aliases: [
+      { name: 'MINIO_KMS_SECRET_KEY', field: 'minio_secret_key' },
+      { name: 'MINIO_KMS_SECRET_KEY_FILE', field: 'minio_secret_key', fromFile: true },
+    ],
   },
 ];
 
-/** Names a file whose content is the value of MINIO_KMS_SECRET_KEY. */
-export const MINIO_SECRET_KEY_FILE_VARIABLE = 'MINIO_KMS_SECRET_KEY_FILE';
-
-/** Foreign variables of the same families that are known and need nothing here. */
-export const ACCEPTED_WITHOUT_EFFECT: readonly string[] = ['MINIO_KMS_AUTO_ENCRYPTION', MINIO_SECRET_KEY_FILE_VARIABLE];
+/** A static setting's alias that belongs to one of the families below. */
+export const ACCEPTED_FOREIGN_VARIABLE = 'MINIO_KMS_AUTO_ENCRYPTION';
 
 /** Families whose other members are worth a warning, because somebody expects them to work. */
 export const FOREIGN_KMS_PREFIXES: readonly string[] = ['RUSTFS_KMS_', 'MINIO_KMS_'];
