@@ -1,0 +1,100 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { requestContext } from '../common/request-context';
+import { DataKeys } from '../kms/data-keys';
+import { KmsError } from '../kms/kms-error';
+import { AdminAuthenticator } from './admin-authenticator.service';
+import { AdminAuthorizer, keyResource } from './admin-authorizer.service';
+import { AdminError } from './admin-error';
+import type { AdminRequest } from './admin-request';
+import { REQUIRED_ACTION, type RequiredAction } from './requires-action.decorator';
+
+const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Stands before every admin handler: who is it, may they, and is the body readable — in this order, so that nothing is told
+ * to strangers. A handler that names no action refuses everyone.
+ */
+@Injectable()
+export class AdminAuthGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly authenticator: AdminAuthenticator,
+    private readonly authorizer: AdminAuthorizer,
+    private readonly keys: DataKeys,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<AdminRequest>();
+    const handler = context.getHandler();
+    nameOperation(handler.name);
+    refuseCrossSite(request);
+    request.principal = await this.authenticator.authenticate(request);
+    namePrincipal(request.principal.name);
+    const required = this.reflector.get<RequiredAction | undefined>(REQUIRED_ACTION, handler);
+    if (required === undefined) {
+      throw new AdminError('AccessDenied', 'This route is closed');
+    }
+    if (required.resource !== 'deferred') {
+      const resource = required.resource === 'key' ? this.keyResourceOf(request) : '*';
+      await this.authorizer.require(request, required.actions, resource);
+    }
+    if (request.bodyProblem !== undefined) {
+      throw request.bodyProblem;
+    }
+    return true;
+  }
+
+  private keyResourceOf(request: AdminRequest): string {
+    const reference = keyReferenceOf(request);
+    try {
+      return keyResource(this.keys.resolve(reference).keyId);
+    } catch (error) {
+      if (!(error instanceof KmsError)) {
+        throw error;
+      }
+      // Whether a KMS is configured is nothing to tell before permission is given; the handler will say it.
+      return keyResource(reference ?? '');
+    }
+  }
+}
+
+/** The key that a request names in any of the spellings of MinIO and RustFS; undefined means the default key. */
+export function keyReferenceOf(request: Pick<AdminRequest, 'query' | 'body'>): string | undefined {
+  const body: unknown = request.body;
+  const members = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
+  const given = [request.query['key-id'], request.query['keyId'], members['key_id']];
+  return given.find((value): value is string => typeof value === 'string' && value !== '');
+}
+
+/** Browsers attach remembered Basic credentials to requests of foreign pages too; those must not change anything. */
+function refuseCrossSite(request: AdminRequest): void {
+  if (READ_METHODS.has(request.method)) {
+    return;
+  }
+  const site = request.headers['sec-fetch-site'];
+  const { origin } = request.headers;
+  const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
+  const foreignOrigin = origin !== undefined && hostOf(origin) !== request.headers.host;
+  if (foreignSite || foreignOrigin) {
+    throw new AdminError('CrossSiteRequest', 'Pages of other sites may not change anything here');
+  }
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+function nameOperation(handlerName: string): void {
+  const context = requestContext.getStore();
+  if (context !== undefined) {
+    context.operation = `Admin${handlerName.charAt(0).toUpperCase()}${handlerName.slice(1)}`;
+  }
+}
+
+function namePrincipal(name: string): void {
+  const context = requestContext.getStore();
+  if (context !== undefined) {
+    context.principal = name;
+  }
+}

@@ -1,0 +1,26 @@
+import { DomainError, type DomainErrorOptions } from '../common/domain-error';
+import type { InputProblem } from '../identity/identity-error';
+
+/** Failures of the admin face itself; everything else comes from the modules behind it. */
+export type AdminErrorKind =
+  | 'Unauthorized'
+  | 'AccessDenied'
+  | 'CrossSiteRequest'
+  | 'InvalidRequest'
+  | 'NotFound'
+  | 'PayloadTooLarge'
+  | 'UpgradeRequired';
+
+/** A request that the admin face refuses by itself. */
+export class AdminError extends DomainError {
+  declare readonly kind: AdminErrorKind;
+
+  constructor(
+    kind: AdminErrorKind,
+    message: string,
+    readonly problems: readonly InputProblem[] = [],
+    options: DomainErrorOptions = {},
+  ) {
+    super(kind, message, options);
+  }
+}

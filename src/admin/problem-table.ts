@@ -1,0 +1,75 @@
+/** How a kind of failure looks to a client. */
+export interface ProblemRow {
+  readonly status: number;
+  readonly title: string;
+  /** Code for mc and other clients of MinIO; the kind itself when absent. */
+  readonly code?: string;
+}
+
+const row = (status: number, title: string, code?: string): ProblemRow => ({ status, title, code });
+
+const ADMIN: Readonly<Record<string, ProblemRow>> = {
+  Unauthorized: row(401, 'Credentials are missing or wrong', 'AccessDenied'),
+  AccessDenied: row(403, 'Access denied'),
+  CrossSiteRequest: row(403, 'Cross-site request refused', 'AccessDenied'),
+  InvalidRequest: row(400, 'Invalid request'),
+  NotFound: row(404, 'No such route', 'XMinioAdminAPINotFound'),
+  PayloadTooLarge: row(413, 'Body too large', 'XMinioAdminConfigTooLarge'),
+  UpgradeRequired: row(426, 'Other API version required', 'XMinioAdminVersionMismatch'),
+};
+
+const SIGNATURE: Readonly<Record<string, ProblemRow>> = {
+  AuthorizationHeaderMalformed: row(400, 'Authorization header malformed'),
+  AuthorizationQueryParametersError: row(400, 'Authorization query malformed'),
+  InvalidAccessKeyId: row(403, 'Unknown access key'),
+  InvalidArgument: row(400, 'Invalid argument'),
+  InvalidToken: row(400, 'Invalid token'),
+  RequestTimeTooSkewed: row(403, 'Clock too far off'),
+  SignatureDoesNotMatch: row(403, 'Signature does not match'),
+};
+
+const IDENTITY: Readonly<Record<string, ProblemRow>> = {
+  MalformedPolicyDocument: row(400, 'Malformed policy'),
+  NoSuchEntity: row(404, 'No such entity'),
+  EntityAlreadyExists: row(409, 'Entity exists already'),
+  DeleteConflict: row(409, 'Entity in use'),
+  InvalidInput: row(400, 'Invalid input'),
+  LimitExceeded: row(409, 'Limit exceeded'),
+};
+
+const CONFIG: Readonly<Record<string, ProblemRow>> = {
+  'config-unknown-subsystem': row(404, 'Unknown configuration', 'XMinioConfigError'),
+  'config-unknown-field': row(400, 'Unknown configuration field', 'XMinioConfigError'),
+  'config-invalid': row(400, 'Invalid configuration', 'XMinioAdminConfigBadJSON'),
+  'config-test-failed': row(422, 'Connection test failed', 'XMinioConfigError'),
+  'config-not-found': row(404, 'Configuration not found', 'XMinioConfigNotFoundError'),
+  'config-version-conflict': row(409, 'Configuration changed meanwhile', 'XMinioConfigError'),
+  'config-environment-override': row(409, 'Set by the environment', 'XMinioConfigError'),
+};
+
+const KMS: Readonly<Record<string, ProblemRow>> = {
+  'kms-not-configured': row(501, 'KMS not configured', 'NotImplemented'),
+  'kms-unavailable': row(503, 'KMS unavailable', 'kms:Unavailable'),
+  'kms-timeout': row(504, 'KMS timed out', 'kms:Unavailable'),
+  'kms-sealed': row(503, 'KMS sealed', 'kms:Unavailable'),
+  'kms-throttled': row(503, 'KMS busy', 'SlowDown'),
+  'kms-unauthenticated': row(502, 'KMS rejected our credentials', 'kms:NotAuthorized'),
+  'kms-access-denied': row(403, 'KMS denied access', 'kms:NotAuthorized'),
+  'kms-key-not-found': row(404, 'Key not found', 'kms:KeyNotFound'),
+  'kms-key-exists': row(409, 'Key exists already', 'kms:KeyAlreadyExists'),
+  'kms-key-disabled': row(409, 'Key disabled', 'KMS.DisabledException'),
+  'kms-key-pending-deletion': row(409, 'Key pending deletion', 'KMS.KMSInvalidStateException'),
+  'kms-invalid-ciphertext': row(400, 'Invalid ciphertext', 'kms:InvalidCiphertextException'),
+  'kms-unsupported': row(501, 'Not supported by this KMS', 'kms:NotSupported'),
+  'kms-invalid-request': row(400, 'Invalid KMS request', 'InvalidArgument'),
+  'kms-protocol': row(502, 'KMS answered nonsense', 'kms:Unavailable'),
+};
+
+const TABLE: ReadonlyMap<string, ProblemRow> = new Map(
+  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS].flatMap((rows) => Object.entries(rows)),
+);
+
+/** The row of a failure kind; undefined for kinds that must not reach a client of this face. */
+export function problemRow(kind: string): ProblemRow | undefined {
+  return TABLE.get(kind);
+}

@@ -1,0 +1,29 @@
+import { ValidationPipe, type ValidationError } from '@nestjs/common';
+import type { InputProblem } from '../identity/identity-error';
+import { AdminError } from './admin-error';
+
+/** Turns requests into DTOs; members that a DTO does not have are refused, so that a typing error never passes silently. */
+export function createValidationPipe(): ValidationPipe {
+  return new ValidationPipe({
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    transform: true,
+    stopAtFirstError: true,
+    validationError: { target: false, value: false },
+    exceptionFactory: (errors) => {
+      const problems = errors.flatMap((error) => problemsOf(error, ''));
+      const detail = problems.map((problem) => problem.message).join('; ');
+      return new AdminError('InvalidRequest', detail === '' ? 'The request is malformed' : detail, problems);
+    },
+  });
+}
+
+function problemsOf(error: ValidationError, parent: string): InputProblem[] {
+  const field = `${parent}${error.property}`;
+  const own = Object.entries(error.constraints ?? {}).map(([constraint, message]) => ({
+    field,
+    message: constraint === 'whitelistValidation' ? `${field} is not a known member` : message,
+  }));
+  return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, `${field}.`))];
+}
