@@ -18,7 +18,8 @@ export interface KmsTargetStatus {
   readonly defaultKeyId: string;
   /** Configuration version the instance was built from; 0 for the built-in default. */
   readonly version: number;
-  readonly capabilities: KmsProvider['capabilities'];
+  /** Absent while the configuration is unusable. */
+  readonly capabilities?: KmsProvider['capabilities'];
   readonly lastError?: { readonly kind: KmsErrorKind; readonly message: string; readonly at: Date };
   readonly lastContact?: Date;
 }
@@ -107,6 +108,15 @@ export class KmsTarget {
       lastError: this.lastError,
       lastContact: this.lastContact,
     };
+  }
+
+  /** Records a failure that no call brought up, such as one of the provider's start. */
+  note(error: unknown): void {
+    this.record(
+      error instanceof KmsError
+        ? error
+        : new KmsError('kms-unavailable', `KMS ${this.kms} did not start`, { cause: error }),
+    );
   }
 
   /** Waits for the calls under way, then destroys the provider. */

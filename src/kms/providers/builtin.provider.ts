@@ -15,7 +15,7 @@ import type { Keyring, OpenKey } from '../keyring';
 import type { KeyringKind, KeyringRow } from '../keyring.repository';
 import { StepRecorder } from '../step-recorder';
 import { keyringVersionOf, unwrapWithKeyring, wrapWithKeyring } from './builtin-ciphertext';
-import { unwrapAsMinio, wrapAsMinio } from './builtin-minio-ciphertext';
+import { unwrapAsMinio, wrapAsMinio, type MinioStaticKey } from './builtin-minio-ciphertext';
 import type { BuiltinSettings } from './builtin-settings';
 
 /** The key that wraps the data keys of SSE-S3; made by itself, and never to be disabled or deleted. */
@@ -106,14 +106,23 @@ export class BuiltinProvider implements KmsProvider {
       await this.probe();
       return 'The keyring tables answer';
     });
+    await steps.run('static key', async () => {
+      const given = this.settings.staticKey?.reveal();
+      if (!given) {
+        return { outcome: 'skipped', detail: 'No MinIO secret key is given' };
+      }
+      return (await this.findStaticKey(given))
+        ? `MinIO key ${given.name} is in the keyring`
+        : `MinIO key ${given.name} can be imported`;
+    });
     await steps.run('round trip', async () => {
       const context = { purpose: 'connection-test' };
-      const { plaintext, ciphertext } = await this.generateDataKey(this.defaultKeyId, context);
-      const opened = await this.decryptDataKey(this.defaultKeyId, ciphertext, context);
+      const { plaintext, ciphertext } = await this.generateDataKey(SERVER_KEY_ID, context);
+      const opened = await this.decryptDataKey(SERVER_KEY_ID, ciphertext, context);
       if (!timingSafeEqual(plaintext, opened)) {
         throw new KmsError('kms-protocol', 'The keyring returned another key than it wrapped');
       }
-      return `Key ${this.defaultKeyId} wraps and unwraps`;
+      return `Key ${SERVER_KEY_ID} wraps and unwraps`;
     });
     return steps.report();
   }
@@ -221,15 +230,18 @@ export class BuiltinProvider implements KmsProvider {
 
   private async importStaticKey(): Promise<void> {
     const given = this.settings.staticKey?.reveal();
-    if (!given) {
-      return;
-    }
-    const stored = await this.open(given.name);
-    if (!stored) {
+    if (given && !(await this.findStaticKey(given))) {
       await this.insert(given.name, 'minio-static', Buffer.from(given.material));
-      return;
     }
-    if (stored.row.kind !== 'minio-static' || !timingSafeEqual(versionOf(stored, stored.latest), given.material)) {
+  }
+
+  /** @throws KmsError `kms-key-exists` when the keyring holds a different key of that name */
+  private async findStaticKey(given: MinioStaticKey): Promise<OpenKey | undefined> {
+    const stored = await this.open(given.name);
+    if (
+      stored &&
+      (stored.row.kind !== 'minio-static' || !timingSafeEqual(versionOf(stored, stored.latest), given.material))
+    ) {
       throw new KmsError(
         'kms-key-exists',
         `The keyring holds another key named ${given.name} than the MinIO secret key given`,
@@ -238,6 +250,7 @@ export class BuiltinProvider implements KmsProvider {
         },
       );
     }
+    return stored;
   }
 
   private async insert(keyId: string, kind: KeyringKind, material: Buffer): Promise<void> {

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { ConfigManagerModule } from '../config/config.module';
+import { DataKeys } from './data-keys';
+import { Keyring } from './keyring';
+import { KeyringRepository } from './keyring.repository';
+import { KmsRegistry } from './kms-registry.service';
+import { KmsService } from './kms.service';
+
+/** Keys alone: knows no objects and no HTTP. */
+@Module({
+  imports: [ConfigManagerModule],
+  providers: [KeyringRepository, Keyring, KmsRegistry, KmsService, { provide: DataKeys, useExisting: KmsService }],
+  exports: [KmsService, DataKeys],
+})
+export class KmsModule {}

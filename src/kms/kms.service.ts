@@ -1,0 +1,275 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
+import { DataKeyCache } from './data-key-cache';
+import { DataKeys, type GeneratedDataKey, type WrappedDataKey } from './data-keys';
+import { parseKeyReference } from './key-reference';
+import { Keyring } from './keyring';
+import type { KmsOperation } from './kms-call-policy';
+import { KmsError } from './kms-error';
+import type { CallOptions, ConnectionTestReport, KeyDescription, KmsProvider, ProviderDataKey } from './kms-provider';
+import { BUILTIN_KMS, KmsRegistry } from './kms-registry.service';
+import type { KmsTarget, KmsTargetStatus } from './kms-target';
+import { SERVER_KEY_ID } from './providers/builtin.provider';
+
+const TEST_DEADLINE = 60_000;
+const KEY_BYTES = 32;
+
+/** A key together with the KMS it lives in. */
+export interface KmsKey extends KeyDescription {
+  /** `<type>:<target>`. */
+  readonly kms: string;
+}
+
+export interface KmsKeyPage {
+  readonly kms: string;
+  readonly keys: readonly KmsKey[];
+  readonly nextMarker?: string;
+}
+
+/** What a trial of one key showed; the errors are absent when all went well. */
+export interface KeyTrial {
+  readonly kms: string;
+  readonly keyId: string;
+  readonly encryptionError?: KmsError;
+  readonly decryptionError?: KmsError;
+}
+
+/**
+ * The KMS of the application: data keys for object encryption, and keys and targets for administrators. References are
+ * those of {@link DataKeys}; every failure is a KmsError.
+ */
+@Injectable()
+export class KmsService extends DataKeys implements OnApplicationShutdown {
+  private readonly cache: DataKeyCache;
+  private readonly stopWatching: () => void;
+
+  constructor(
+    private readonly registry: KmsRegistry,
+    keyring: Keyring,
+  ) {
+    super();
+    this.cache = new DataKeyCache(registry.settings.cache);
+    registry.onChange((kms) => {
+      if (kms === undefined) {
+        this.cache.configure(registry.settings.cache);
+      } else {
+        this.cache.invalidate(kms);
+      }
+    });
+    this.stopWatching = keyring.onChange((keyId) => this.cache.invalidate(BUILTIN_KMS, keyId));
+  }
+
+  onApplicationShutdown(): void {
+    this.stopWatching();
+    this.cache.close();
+  }
+
+  override async generate(keyReference: string | undefined, context: EncryptionContext): Promise<GeneratedDataKey> {
+    const { target, keyId } = this.locate(keyReference);
+    return this.generateWith(this.registry.requireForWrapping(target.kms), keyId, context);
+  }
+
+  override async generateForServer(context: EncryptionContext): Promise<GeneratedDataKey> {
+    return this.generateWith(this.registry.builtin, SERVER_KEY_ID, context);
+  }
+
+  override async unwrap(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer> {
+    return this.cache.get(wrapped, Buffer.from(canonicalContextText(context), 'utf8'), () =>
+      this.unwrapNow(wrapped, context),
+    );
+  }
+
+  override resolve(keyReference: string | undefined): { readonly kms: string; readonly keyId: string } {
+    const { target, keyId } = this.locate(keyReference);
+    return { kms: this.registry.requireForWrapping(target.kms).kms, keyId };
+  }
+
+  /** Creates a key. @throws KmsError `kms-key-exists`, `kms-unsupported` */
+  async createKey(keyReference: string): Promise<KmsKey> {
+    return this.onKey(keyReference, 'create', (provider, keyId, options) =>
+      need(provider.createKey, provider, 'create keys')(keyId, options),
+    );
+  }
+
+  /** Imports a key of 32 bytes. @throws KmsError `kms-key-exists`, `kms-unsupported`, `kms-invalid-request` */
+  async importKey(keyReference: string, material: Buffer): Promise<KmsKey> {
+    return this.onKey(keyReference, 'import', (provider, keyId, options) =>
+      need(provider.importKey, provider, 'import keys')(keyId, material, options),
+    );
+  }
+
+  /** @throws KmsError `kms-key-not-found` */
+  async describeKey(keyReference: string | undefined): Promise<KmsKey> {
+    return this.onKey(keyReference, 'describe', (provider, keyId, options) => provider.describeKey(keyId, options));
+  }
+
+  /** Adds a version to a key; what older versions wrapped stays readable. @throws KmsError `kms-unsupported` */
+  async rotateKey(keyReference: string | undefined): Promise<KmsKey> {
+    return this.onKey(keyReference, 'rotate', (provider, keyId, options) =>
+      need(provider.rotateKey, provider, 'rotate keys')(keyId, options),
+    );
+  }
+
+  /** A disabled key neither wraps nor unwraps. @throws KmsError `kms-unsupported` */
+  async setKeyEnabled(keyReference: string, enabled: boolean): Promise<KmsKey> {
+    return this.onKey(keyReference, 'enable', (provider, keyId, options) =>
+      need(provider.setKeyEnabled, provider, 'enable and disable keys')(keyId, enabled, options),
+    );
+  }
+
+  /** @param days 7 to 30 @throws KmsError `kms-unsupported`, `kms-invalid-request` */
+  async scheduleKeyDeletion(keyReference: string, days: number): Promise<KmsKey> {
+    return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
+      need(provider.scheduleKeyDeletion, provider, 'schedule deletions')(keyId, days, options),
+    );
+  }
+
+  /** The key comes back disabled. @throws KmsError `kms-unsupported`, `kms-invalid-request` */
+  async cancelKeyDeletion(keyReference: string): Promise<KmsKey> {
+    return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
+      need(provider.cancelKeyDeletion, provider, 'cancel deletions')(keyId, options),
+    );
+  }
+
+  /**
+   * Lists keys of one target in byte order of their ids.
+   *
+   * @param kms `<type>:<target>`; the default target unless given
+   * @param pattern `*` and `?` are wildcards; empty matches everything
+   * @param marker the `nextMarker` of the page before
+   */
+  async listKeys(kms: string | undefined, pattern: string, marker?: string, limit = 1_000): Promise<KmsKeyPage> {
+    const target = this.registry.require(kms ?? this.registry.defaultKms);
+    const page = await target.call('list', (provider, signal) =>
+      need(provider.listKeys, provider, 'list keys')(pattern, marker, limit, { signal }),
+    );
+    return {
+      kms: target.kms,
+      keys: page.keys.map((key) => ({ kms: target.kms, ...key })),
+      nextMarker: page.nextMarker,
+    };
+  }
+
+  /** Has a data key made, unwrapped and compared, past the cache. Rejects only for a reference that names no target. */
+  async tryKey(keyReference: string | undefined): Promise<KeyTrial> {
+    const { target, keyId } = this.locate(keyReference);
+    const names = { kms: target.kms, keyId };
+    const context = { purpose: 'key-status' };
+    let generated: GeneratedDataKey;
+    try {
+      generated = await this.generateWith(target, keyId, context);
+    } catch (error) {
+      return { ...names, encryptionError: error as KmsError };
+    }
+    try {
+      const opened = await this.unwrapNow(generated.wrapped, context);
+      const same = timingSafeEqual(opened, generated.plaintext);
+      opened.fill(0);
+      return same
+        ? names
+        : { ...names, decryptionError: new KmsError('kms-protocol', `KMS ${target.kms} returned another data key`) };
+    } catch (error) {
+      return { ...names, decryptionError: error as KmsError };
+    } finally {
+      generated.plaintext.fill(0);
+    }
+  }
+
+  /** How every target looks from this process, from the calls and probes so far; asks no KMS. */
+  status(): KmsTargetStatus[] {
+    return this.registry.status();
+  }
+
+  /**
+   * Runs the connection test of a target in use.
+   * @param kms `<type>:<target>`; the default target unless given
+   * @throws KmsError `kms-not-configured`
+   */
+  async testTarget(kms?: string): Promise<ConnectionTestReport> {
+    const { provider } = this.registry.require(kms ?? this.registry.defaultKms);
+    return provider.testConnection({ signal: AbortSignal.timeout(TEST_DEADLINE) });
+  }
+
+  private async generateWith(target: KmsTarget, keyId: string, context: EncryptionContext): Promise<GeneratedDataKey> {
+    const { plaintext, ciphertext, keyVersion } = await target.call(
+      'generate',
+      (provider, signal) => provider.generateDataKey(keyId, context, { signal }),
+      (late: ProviderDataKey) => late.plaintext.fill(0),
+    );
+    return { plaintext, wrapped: { kms: target.kms, keyId, keyVersion, ciphertext } };
+  }
+
+  private async unwrapNow(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer> {
+    const plaintext = await this.registry.require(wrapped.kms).call(
+      'decrypt',
+      (provider, signal) =>
+        provider.decryptDataKey(wrapped.keyId, wrapped.ciphertext, context, wrapped.keyVersion, { signal }),
+      (late: Buffer) => late.fill(0),
+    );
+    if (plaintext.length !== KEY_BYTES) {
+      plaintext.fill(0);
+      throw new KmsError('kms-invalid-ciphertext', `The data key of ${wrapped.kms} does not have ${KEY_BYTES} bytes`);
+    }
+    return plaintext;
+  }
+
+  private async onKey(
+    keyReference: string | undefined,
+    operation: KmsOperation,
+    work: (provider: KmsProvider, keyId: string, options: CallOptions) => Promise<KeyDescription>,
+  ): Promise<KmsKey> {
+    const { target, keyId } = this.locate(keyReference);
+    const description = await target.call(operation, (provider, signal) => work(provider, keyId, { signal }));
+    if (operation !== 'describe') {
+      this.cache.invalidate(target.kms, keyId);
+    }
+    return { kms: target.kms, ...description };
+  }
+
+  private locate(keyReference: string | undefined): { target: KmsTarget; keyId: string } {
+    const { type, target: name, keyId } = parseKeyReference(keyReference);
+    const target = this.registry.require(this.kmsOf(type, name));
+    return { target, keyId: keyId ?? target.provider.defaultKeyId };
+  }
+
+  private kmsOf(type: string | undefined, name: string | undefined): string {
+    const { defaultKms } = this.registry;
+    if (name === undefined) {
+      return defaultKms;
+    }
+    if (type !== undefined) {
+      return `${type}:${name}`;
+    }
+    const matching = this.registry.names().filter((kms) => kms.endsWith(`:${name}`));
+    if (matching.includes(defaultKms)) {
+      return defaultKms;
+    }
+    const [only, ...others] = matching;
+    if (only === undefined) {
+      throw new KmsError('kms-not-configured', `No KMS target is named ${name}`, {
+        remedy: 'Configure it, or name another.',
+      });
+    }
+    if (others.length > 0) {
+      throw new KmsError('kms-invalid-request', `Several KMS targets are named ${name}`, {
+        remedy: `Write one of ${matching.map((kms) => `${kms}/<key>`).join(', ')}.`,
+      });
+    }
+    return only;
+  }
+}
+
+/** Binds an optional method of a provider. @throws KmsError `kms-unsupported` when the provider has none */
+function need<A extends unknown[], R>(
+  method: ((...args: A) => R) | undefined,
+  provider: KmsProvider,
+  what: string,
+): (...args: A) => R {
+  if (!method) {
+    throw new KmsError('kms-unsupported', `A KMS of type ${provider.type} cannot ${what} from here`, {
+      remedy: 'Use the tools of the KMS itself.',
+    });
+  }
+  return method.bind(provider);
+}

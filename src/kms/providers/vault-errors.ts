@@ -1,0 +1,144 @@
+import { KmsError, type KmsErrorKind } from '../kms-error';
+
+const MAX_REASON = 300;
+
+/** What Vault said, kept as the cause of a KmsError: for operators, not for S3 clients. */
+export class VaultReason extends Error {
+  override name = 'VaultReason';
+}
+
+interface Refusal {
+  readonly kind: KmsErrorKind;
+  readonly text: string;
+  readonly remedy?: string;
+}
+
+const UNWRAPPABLE =
+  /message authentication failed|invalid ciphertext|unable to decrypt|disallowed by policy|missing 'context' for key derivation/;
+const KEY_MISSING = /(encryption |signing )?key not found|policy not found/;
+const BAD_LOGIN = /invalid (role|secret)|missing (role|secret)|failed to validate (credentials|secret)/i;
+
+const BY_STATUS: Readonly<Record<number, Refusal>> = {
+  401: { kind: 'kms-unauthenticated', text: 'did not accept the credentials' },
+  403: { kind: 'kms-access-denied', text: 'denied permission' },
+  404: { kind: 'kms-key-not-found', text: 'has no such key' },
+  405: { kind: 'kms-unsupported', text: 'does not offer this operation' },
+  412: { kind: 'kms-unavailable', text: 'has not caught up with its own writes yet' },
+  429: {
+    kind: 'kms-throttled',
+    text: 'is limiting the rate of requests',
+    remedy: 'Raise the rate limit quota in Vault.',
+  },
+  472: {
+    kind: 'kms-unavailable',
+    text: 'is a disaster recovery secondary',
+    remedy: 'Set endpoint to the primary cluster.',
+  },
+  473: {
+    kind: 'kms-unavailable',
+    text: 'is a performance standby that cannot serve this',
+    remedy: 'Set endpoint to the active node.',
+  },
+};
+
+/**
+ * Translates an error answer of Vault.
+ *
+ * @param kms `<type>:<target>`, for the message
+ * @param status HTTP status
+ * @param errors the texts of Vault's `{"errors":[…]}`
+ */
+export function vaultError(kms: string, status: number, errors: readonly string[]): KmsError {
+  const reason = errors.join('; ').slice(0, MAX_REASON);
+  const { kind, text, remedy } = refusal(status, reason);
+  const cause = new VaultReason(`HTTP ${status}${reason === '' ? '' : `: ${reason}`}`);
+  return new KmsError(kind, `${kms} ${text}`, { cause, remedy });
+}
+
+function refusal(status: number, reason: string): Refusal {
+  if (/no handler for route|unsupported path/.test(reason)) {
+    return {
+      kind: 'kms-not-configured',
+      text: 'has no transit engine at the mount path, or not in this namespace',
+      remedy: 'Enable it (vault secrets enable transit), or correct mount_path and namespace.',
+    };
+  }
+  if (/Vault is sealed|barrier is sealed/i.test(reason)) {
+    return { kind: 'kms-sealed', text: 'is sealed', remedy: 'Unseal Vault.' };
+  }
+  if (status === 403 && reason.includes('invalid token')) {
+    return { kind: 'kms-access-denied', text: 'did not accept the token' };
+  }
+  if (status === 400) {
+    return badRequest(reason);
+  }
+  const known = BY_STATUS[status];
+  if (known) {
+    return known;
+  }
+  return status >= 500
+    ? { kind: 'kms-unavailable', text: `failed with HTTP status ${status}` }
+    : { kind: 'kms-protocol', text: `answered with an unexpected HTTP status ${status}` };
+}
+
+function badRequest(reason: string): Refusal {
+  if (KEY_MISSING.test(reason)) {
+    return { kind: 'kms-key-not-found', text: 'has no such key' };
+  }
+  if (UNWRAPPABLE.test(reason)) {
+    return { kind: 'kms-invalid-ciphertext', text: 'cannot unwrap the data key with this key and encryption context' };
+  }
+  if (BAD_LOGIN.test(reason)) {
+    return { kind: 'kms-unauthenticated', text: 'did not accept the AppRole credentials' };
+  }
+  return { kind: 'kms-invalid-request', text: 'refused the request' };
+}
+
+const CERTIFICATE_CODES =
+  /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|ERR_SSL|EPROTO)/;
+
+/**
+ * Translates a failure to get any answer.
+ *
+ * @param signal the call's own signal: when it was aborted, its reason is the failure
+ */
+export function vaultTransportError(
+  kms: string,
+  host: string,
+  cause: unknown,
+  signal: AbortSignal | undefined,
+): KmsError {
+  if (cause instanceof KmsError) {
+    return cause;
+  }
+  if (signal?.aborted) {
+    return signal.reason instanceof KmsError
+      ? signal.reason
+      : new KmsError('kms-timeout', `${kms} did not answer in time`, { cause: signal.reason });
+  }
+  const code = errorCode(cause);
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') {
+    return new KmsError('kms-protocol', `${kms} sent more than it should`, { cause });
+  }
+  if (/TIMEOUT|ETIMEDOUT/.test(code)) {
+    return new KmsError('kms-timeout', `${kms} at ${host} did not answer in time (${code})`, { cause });
+  }
+  if (CERTIFICATE_CODES.test(code)) {
+    return new KmsError('kms-unavailable', `${kms} at ${host} has no acceptable TLS connection (${code})`, {
+      cause,
+      remedy:
+        'Set ca_file or ca_pem to the authority that signed its certificate, or tls_server_name to the name in it.',
+    });
+  }
+  return new KmsError('kms-unavailable', `${kms} at ${host} cannot be reached (${code})`, { cause });
+}
+
+function errorCode(error: unknown): string {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    const code: unknown = 'code' in current ? current.code : undefined;
+    if (typeof code === 'string') {
+      return code;
+    }
+  }
+  return 'unknown reason';
+}

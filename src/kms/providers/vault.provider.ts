@@ -1,0 +1,328 @@
+import { randomBytes } from 'node:crypto';
+import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import { KmsError } from '../kms-error';
+import type {
+  CallOptions,
+  ConnectionTestReport,
+  KeyDescription,
+  KeyPage,
+  KmsCapabilities,
+  KmsProvider,
+  ProviderDataKey,
+} from '../kms-provider';
+import { VaultAuth } from './vault-auth';
+import { objectOf, VaultClient } from './vault-client';
+import { testVaultConnection } from './vault-connection-test';
+import { readVaultKey, type VaultKey } from './vault-key';
+import { vaultPolicyRemedy } from './vault-policy';
+import { VaultSession } from './vault-session';
+import { TRANSIT_KEY_NAME, type VaultSettings } from './vault-settings';
+
+const KEY_BYTES = 32;
+const DESCRIPTION_AGE = 300_000;
+const MAX_DESCRIPTIONS = 1_000;
+const DESCRIBE_AT_ONCE = 8;
+const CIPHERTEXT = /^vault:v(\d+):[A-Za-z0-9+/]+=*$/;
+
+interface CachedKey {
+  readonly key: Promise<VaultKey>;
+  readonly at: number;
+}
+
+/**
+ * HashiCorp Vault or OpenBao through the transit secrets engine.
+ *
+ * The encryption context is bound either by derivation, where the key is a derived one (`datakey/plaintext` with
+ * `context`, which also lets Vault rewrap), or as associated data of a data key made here (`encrypt` with
+ * `associated_data`), because Vault's `datakey` takes none.
+ */
+export class VaultProvider implements KmsProvider {
+  readonly type = 'vault';
+  readonly capabilities: KmsCapabilities = {
+    createKey: true,
+    importKey: false,
+    listKeys: true,
+    rotateKey: true,
+    enableDisable: false,
+    scheduleDeletion: false,
+    rewrap: false,
+    bindsContext: true,
+    keyVersions: true,
+  };
+  readonly defaultKeyId: string;
+  private readonly client: VaultClient;
+  private readonly auth: VaultAuth;
+  private readonly session: VaultSession;
+  private readonly keys = new Map<string, CachedKey>();
+
+  /** @param kms `vault:<target>`, for messages */
+  constructor(
+    private readonly kms: string,
+    private readonly settings: VaultSettings,
+  ) {
+    this.defaultKeyId = settings.keyName;
+    this.client = new VaultClient(kms, settings);
+    this.auth = new VaultAuth(this.client, settings.credentials, settings.timeout);
+    this.session = new VaultSession(this.client, this.auth);
+  }
+
+  /** Connects to nothing: the first call logs in, so that a Vault that is down delays no start. */
+  async init(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async destroy(): Promise<void> {
+    this.auth.destroy();
+    await this.client.close();
+  }
+
+  async generateDataKey(keyId: string, context: EncryptionContext, { signal }: CallOptions): Promise<ProviderDataKey> {
+    return this.withKey(keyId, signal, async (key) => {
+      const text = contextBase64(context);
+      const version = keyId === this.defaultKeyId ? this.settings.keyVersion : undefined;
+      if (key.derived && version === undefined) {
+        const { data } = await this.session.write(
+          this.path('datakey/plaintext', keyId),
+          { context: text, bits: 256 },
+          signal,
+        );
+        const plaintext = this.readPlaintext(objectOf(data)['plaintext']);
+        return { plaintext, ...this.readCiphertext(objectOf(data)['ciphertext']) };
+      }
+      const plaintext = randomBytes(KEY_BYTES);
+      const body = {
+        plaintext: plaintext.toString('base64'),
+        ...binding(key, text),
+        ...(version === undefined ? {} : { key_version: version }),
+      };
+      const { data } = await this.session.write(this.path('encrypt', keyId), body, signal);
+      return { plaintext, ...this.readCiphertext(objectOf(data)['ciphertext']) };
+    });
+  }
+
+  async decryptDataKey(
+    keyId: string,
+    ciphertext: Buffer,
+    context: EncryptionContext,
+    _keyVersion: string | undefined,
+    { signal }: CallOptions,
+  ): Promise<Buffer> {
+    const text = ciphertext.toString('utf8');
+    if (!CIPHERTEXT.test(text)) {
+      throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
+    }
+    return this.withKey(keyId, signal, async (key) => {
+      const body = { ciphertext: text, ...binding(key, contextBase64(context)) };
+      const { data } = await this.session.write(this.path('decrypt', keyId), body, signal);
+      return this.readPlaintext(objectOf(data)['plaintext']);
+    });
+  }
+
+  async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
+    this.keys.delete(keyId);
+    return (await this.key(keyId, signal)).description;
+  }
+
+  async probe({ signal }: CallOptions): Promise<void> {
+    const health = await this.client.health(signal);
+    if (health['sealed'] === true) {
+      throw new KmsError('kms-sealed', `${this.kms} is sealed`, { remedy: 'Unseal Vault.' });
+    }
+    if (health['initialized'] === false) {
+      throw new KmsError('kms-unavailable', `${this.kms} is not initialised`, { remedy: 'Initialise Vault.' });
+    }
+    try {
+      await this.session.read('auth/token/lookup-self', signal);
+    } catch (error) {
+      // A good token may lack the permission to look itself up.
+      if (!(error instanceof KmsError && error.kind === 'kms-access-denied')) {
+        throw error;
+      }
+    }
+  }
+
+  async testConnection({ signal }: CallOptions): Promise<ConnectionTestReport> {
+    const { kms, settings, client, auth, session } = this;
+    return testVaultConnection({ kms, settings, client, auth, session, provider: this, signal });
+  }
+
+  /** Makes a derived key: it binds the context by itself and lets Vault rewrap. */
+  async createKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
+    this.checkName(keyId);
+    const existing = await this.describeKey(keyId, options).catch((error: unknown) => {
+      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
+        return undefined;
+      }
+      throw error;
+    });
+    if (existing) {
+      throw new KmsError('kms-key-exists', `${this.kms} already has a key ${keyId}`);
+    }
+    await this.create(keyId, options.signal);
+    return this.describeKey(keyId, options);
+  }
+
+  async listKeys(
+    pattern: string,
+    marker: string | undefined,
+    limit: number,
+    { signal }: CallOptions,
+  ): Promise<KeyPage> {
+    const names = (await this.keyNames(signal))
+      .filter(matcher(pattern))
+      .filter((name) => marker === undefined || name > marker);
+    const page = names.slice(0, limit);
+    const keys: KeyDescription[] = [];
+    for (let at = 0; at < page.length; at += DESCRIBE_AT_ONCE) {
+      keys.push(
+        ...(await Promise.all(page.slice(at, at + DESCRIBE_AT_ONCE).map((name) => this.describeListed(name, signal)))),
+      );
+    }
+    return { keys, nextMarker: names.length > limit ? page.at(-1) : undefined };
+  }
+
+  async rotateKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
+    this.checkName(keyId);
+    // Vault answers the rotation of a missing key with 400 and nothing to tell it by.
+    await this.describeKey(keyId, options);
+    await this.session.write(`${this.path('keys', keyId)}/rotate`, {}, options.signal);
+    return this.describeKey(keyId, options);
+  }
+
+  private async withKey<T>(keyId: string, signal: AbortSignal, work: (key: VaultKey) => Promise<T>): Promise<T> {
+    const key = await this.key(keyId, signal);
+    try {
+      return await work(key);
+    } catch (error) {
+      if (
+        error instanceof KmsError &&
+        (error.kind === 'kms-key-not-found' || error.kind === 'kms-invalid-ciphertext')
+      ) {
+        this.keys.delete(keyId);
+      }
+      throw this.withRemedy(error);
+    }
+  }
+
+  private async key(keyId: string, signal: AbortSignal): Promise<VaultKey> {
+    this.checkName(keyId);
+    const now = performance.now();
+    const cached = this.keys.get(keyId);
+    if (cached && now - cached.at < DESCRIPTION_AGE) {
+      return cached.key;
+    }
+    if (this.keys.size >= MAX_DESCRIPTIONS) {
+      this.keys.clear();
+    }
+    const entry = { key: this.readKey(keyId, signal), at: now };
+    this.keys.set(keyId, entry);
+    entry.key.catch(() => {
+      if (this.keys.get(keyId) === entry) {
+        this.keys.delete(keyId);
+      }
+    });
+    return entry.key;
+  }
+
+  private async readKey(keyId: string, signal: AbortSignal): Promise<VaultKey> {
+    try {
+      return readVaultKey(this.kms, keyId, await this.session.read(this.path('keys', keyId), signal));
+    } catch (error) {
+      const missing = error instanceof KmsError && error.kind === 'kms-key-not-found';
+      if (!missing || keyId !== this.defaultKeyId || !this.settings.createKey) {
+        throw missing ? this.keyMissing(keyId, error) : this.withRemedy(error);
+      }
+    }
+    await this.create(keyId, signal);
+    return readVaultKey(this.kms, keyId, await this.session.read(this.path('keys', keyId), signal));
+  }
+
+  private async create(keyId: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.session.write(this.path('keys', keyId), { type: 'aes256-gcm96', derived: true }, signal);
+    } catch (error) {
+      throw this.withRemedy(error);
+    }
+  }
+
+  private async keyNames(signal: AbortSignal): Promise<string[]> {
+    try {
+      const { data } = await this.session.list(`${this.settings.mountPath}/keys`, signal);
+      const names = objectOf(data)['keys'];
+      return Array.isArray(names) ? names.map(String).sort() : [];
+    } catch (error) {
+      // Vault answers 404 to the list of nothing.
+      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
+        return [];
+      }
+      throw this.withRemedy(error);
+    }
+  }
+
+  private async describeListed(name: string, signal: AbortSignal): Promise<KeyDescription> {
+    try {
+      return (await this.key(name, signal)).description;
+    } catch (error) {
+      if (error instanceof KmsError && !error.retryable) {
+        return { keyId: name, state: 'enabled', algorithm: 'unknown' };
+      }
+      throw error;
+    }
+  }
+
+  private path(verb: string, keyId: string): string {
+    return `${this.settings.mountPath}/${verb}/${keyId}`;
+  }
+
+  private checkName(keyId: string): void {
+    if (!TRANSIT_KEY_NAME.test(keyId) || keyId.length > 256) {
+      throw new KmsError('kms-key-not-found', `${keyId.slice(0, 64)} cannot be the name of a key in ${this.kms}`);
+    }
+  }
+
+  private readPlaintext(base64: unknown): Buffer {
+    const plaintext = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.alloc(0);
+    if (plaintext.length !== KEY_BYTES) {
+      throw new KmsError('kms-protocol', `${this.kms} returned a data key that is not ${KEY_BYTES} bytes long`);
+    }
+    return plaintext;
+  }
+
+  private readCiphertext(text: unknown): { ciphertext: Buffer; keyVersion: string } {
+    const keyVersion = typeof text === 'string' ? CIPHERTEXT.exec(text)?.[1] : undefined;
+    if (typeof text !== 'string' || keyVersion === undefined) {
+      throw new KmsError('kms-protocol', `${this.kms} returned a ciphertext in an unknown format`);
+    }
+    return { ciphertext: Buffer.from(text, 'utf8'), keyVersion };
+  }
+
+  private keyMissing(keyId: string, cause: KmsError): KmsError {
+    const remedy = `Create it: vault write ${this.settings.mountPath}/keys/${keyId} type=aes256-gcm96 derived=true`;
+    return new KmsError('kms-key-not-found', `${this.kms} has no key ${keyId}`, { cause: cause.cause, remedy });
+  }
+
+  private withRemedy(error: unknown): unknown {
+    if (!(error instanceof KmsError) || error.kind !== 'kms-access-denied') {
+      return error;
+    }
+    return new KmsError(error.kind, error.message, { cause: error.cause, remedy: vaultPolicyRemedy(this.settings) });
+  }
+}
+
+function contextBase64(context: EncryptionContext): string {
+  return Buffer.from(canonicalContextText(context), 'utf8').toString('base64');
+}
+
+function binding(key: VaultKey, context: string): { context: string } | { associated_data: string } {
+  return key.derived ? { context } : { associated_data: context };
+}
+
+/** An empty pattern matches everything; `*` any run of characters, `?` one. */
+function matcher(pattern: string): (name: string) => boolean {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const expression = new RegExp(`^${pattern === '' ? '.*' : source}$`);
+  return (name) => expression.test(name);
+}
