@@ -22,6 +22,7 @@ export async function runPrimary(cluster: typeof import('node:cluster').default)
   const started = Date.now();
   const settings = loadSettings();
   const logger = createLogger(settings);
+  settings.warnings.forEach((warning) => logger.warn(warning));
   await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
   const lock = await DataDirectoryLock.acquire(settings.dataDir);
   const rootKey = loadRootKey(settings);
