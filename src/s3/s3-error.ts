@@ -114,7 +114,7 @@ function headersOf(error: DomainError, status: number): Readonly<Record<string, 
     const header = HEADER_DETAILS[name];
     if (header !== undefined) {
       headers ??= {};
-      headers[header] = error.details[name] as string;
+      headers[header] = headerValueOf(name, error.details[name] as string);
     }
   }
   if (status === 503) {
@@ -122,6 +122,13 @@ function headersOf(error: DomainError, status: number): Readonly<Record<string, 
     headers['Retry-After'] = RETRY_AFTER_SECONDS;
   }
   return headers ?? EMPTY;
+}
+
+function headerValueOf(name: string, value: string): string {
+  if (name === 'etag') {
+    return `"${value}"`;
+  }
+  return name === 'lastModified' ? new Date(value).toUTCString() : value;
 }
 
 function elementsOf(details: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

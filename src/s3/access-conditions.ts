@@ -1,0 +1,54 @@
+import type { TLSSocket } from 'node:tls';
+import type { AccessRequest } from '../identity/identity.types';
+import { timestampMillis } from '../identity/sigv4/signature-parameters';
+import { headerOf } from './headers/header-values';
+import type { S3Call } from './s3-call';
+
+/** Headers that policies may judge, by the condition key that names them. */
+const HEADER_KEYS: Readonly<Record<string, string>> = {
+  's3:x-amz-acl': 'x-amz-acl',
+  's3:x-amz-content-sha256': 'x-amz-content-sha256',
+  's3:x-amz-copy-source': 'x-amz-copy-source',
+  's3:x-amz-metadata-directive': 'x-amz-metadata-directive',
+  's3:x-amz-server-side-encryption': 'x-amz-server-side-encryption',
+  's3:x-amz-server-side-encryption-aws-kms-key-id': 'x-amz-server-side-encryption-aws-kms-key-id',
+  's3:x-amz-server-side-encryption-customer-algorithm': 'x-amz-server-side-encryption-customer-algorithm',
+  's3:x-amz-storage-class': 'x-amz-storage-class',
+  's3:x-amz-website-redirect-location': 'x-amz-website-redirect-location',
+  's3:if-match': 'if-match',
+  's3:if-none-match': 'if-none-match',
+  'aws:UserAgent': 'user-agent',
+  'aws:Referer': 'referer',
+};
+
+const QUERY_KEYS: Readonly<Record<string, string>> = {
+  's3:prefix': 'prefix',
+  's3:delimiter': 'delimiter',
+  's3:max-keys': 'max-keys',
+};
+
+/** What policies may judge a call by: the request's own headers and parameters, never what the bucket adds to them. */
+export function conditionsOf(call: S3Call, versionId = call.versionId): AccessRequest['conditions'] {
+  const conditions: Record<string, string | undefined> = {
+    'aws:SourceIp': sourceAddress(call),
+    'aws:SecureTransport': String((call.http.socket as Partial<TLSSocket>).encrypted === true),
+    's3:VersionId': versionId,
+  };
+  for (const key in HEADER_KEYS) {
+    conditions[key] = headerOf(call.headers, HEADER_KEYS[key] as string);
+  }
+  for (const key in QUERY_KEYS) {
+    conditions[key] = call.query.get(QUERY_KEYS[key] as string);
+  }
+  if (call.signature !== undefined) {
+    conditions['s3:signatureversion'] = 'AWS4-HMAC-SHA256';
+    conditions['s3:authType'] = call.signature.presigned ? 'REST-QUERY-STRING' : 'REST-HEADER';
+    conditions['s3:signatureAge'] = String(Math.max(0, Date.now() - timestampMillis(call.signature.timestamp)));
+  }
+  return conditions;
+}
+
+/** The peer's address; an IPv4 address that arrived on an IPv6 socket is written as IPv4, as policies write it. */
+function sourceAddress(call: S3Call): string | undefined {
+  return call.http.socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+}

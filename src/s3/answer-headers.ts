@@ -1,0 +1,32 @@
+import type { CustomerKey } from '../crypto/encryption.types';
+import type { EncryptionInfo, WriteResult } from '../object-storage/object-storage.types';
+import { checksumHeaders } from './headers/checksum-headers';
+import { encryptionHeaders } from './headers/sse-headers';
+import type { S3Authorizer } from './s3-authorizer';
+
+/** Headers by which every answer about an object tells of its encryption. */
+export function encryptionAnswerHeaders(
+  info: EncryptionInfo,
+  authorizer: S3Authorizer,
+  customerKey?: CustomerKey,
+): Record<string, string> {
+  return info.mode === 'none'
+    ? {}
+    : encryptionHeaders(info, authorizer.keyReference(info.kms, info.keyId), customerKey);
+}
+
+/** Headers of a finished write. */
+export function writeHeaders(
+  result: WriteResult,
+  authorizer: S3Authorizer,
+  customerKey?: CustomerKey,
+): Record<string, string> {
+  const headers = {
+    ...checksumHeaders(result.checksum),
+    ...encryptionAnswerHeaders(result.encryption, authorizer, customerKey),
+  };
+  if (result.versionId !== undefined) {
+    headers['x-amz-version-id'] = result.versionId;
+  }
+  return headers;
+}

@@ -1,0 +1,162 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ObjectInfo, ObjectMetadata } from '../../object-storage/object-storage.types';
+import { invalidArgument, S3Error } from '../s3-error';
+import { headerText, textHeaderOf, toEncodedWord, toHeaderValue } from './header-values';
+import { parseTaggingHeader } from './tag-rules';
+
+const META_PREFIX = 'x-amz-meta-';
+const MAX_METADATA_BYTES = 2048;
+const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
+const STORAGE_CLASSES = new Set([
+  'STANDARD',
+  'REDUCED_REDUNDANCY',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER_IR',
+]);
+const OBJECT_LOCK_HEADERS = [
+  'x-amz-object-lock-mode',
+  'x-amz-object-lock-retain-until-date',
+  'x-amz-object-lock-legal-hold',
+];
+const OWNER_ACLS = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
+const PUBLIC_ACLS = new Set([
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'log-delivery-write',
+]);
+
+/**
+ * Standard headers and user metadata of a write. `aws-chunked` is a coding of the transfer and not stored.
+ * @throws S3Error MetadataTooLarge, InvalidStorageClass
+ */
+export function metadataOf(headers: IncomingHttpHeaders): ObjectMetadata {
+  return {
+    contentType: textHeaderOf(headers, 'content-type'),
+    contentEncoding: storedContentEncoding(textHeaderOf(headers, 'content-encoding')),
+    contentLanguage: textHeaderOf(headers, 'content-language'),
+    contentDisposition: textHeaderOf(headers, 'content-disposition'),
+    cacheControl: textHeaderOf(headers, 'cache-control'),
+    expires: textHeaderOf(headers, 'expires'),
+    websiteRedirectLocation: textHeaderOf(headers, 'x-amz-website-redirect-location'),
+    storageClass: storageClassOf(headers),
+    user: userMetadataOf(headers),
+  };
+}
+
+/** Tags of x-amz-tagging. @throws S3Error InvalidArgument, InvalidTag */
+export function tagsOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> | undefined {
+  const value = headers['x-amz-tagging'];
+  return typeof value === 'string' ? parseTaggingHeader(value) : undefined;
+}
+
+/**
+ * Refuses what a write asks for and the store cannot give: object lock, and access lists other than the owner's.
+ * @throws S3Error InvalidRequest, AccessControlListNotSupported, InvalidArgument, NotImplemented
+ */
+export function refuseUnsupportedWriteHeaders(headers: IncomingHttpHeaders): void {
+  assertOwnerAcl(headers);
+  if (OBJECT_LOCK_HEADERS.some((name) => headers[name] !== undefined)) {
+    throw new S3Error('InvalidRequest', 'Bucket is missing Object Lock Configuration');
+  }
+  if (headers['x-amz-write-offset-bytes'] !== undefined) {
+    throw new S3Error('NotImplemented');
+  }
+}
+
+/** Accepts the canned lists that mean what always holds here: the owner alone. @throws S3Error */
+export function assertOwnerAcl(headers: IncomingHttpHeaders): void {
+  const acl = headers['x-amz-acl'];
+  if (typeof acl === 'string' && !OWNER_ACLS.has(acl)) {
+    throw PUBLIC_ACLS.has(acl)
+      ? new S3Error('AccessControlListNotSupported', 'Access lists are not supported; use a bucket policy.')
+      : invalidArgument('The canned ACL is not known', 'x-amz-acl', acl);
+  }
+  for (const name in headers) {
+    if (name.startsWith('x-amz-grant-')) {
+      throw new S3Error('AccessControlListNotSupported', 'Access lists are not supported; use a bucket policy.');
+    }
+  }
+}
+
+/** Headers that describe an object, without those of its length, range, checksum and encryption. */
+export function describingHeaders(info: ObjectInfo): Record<string, string> {
+  const { metadata } = info;
+  const headers: Record<string, string> = {
+    ETag: `"${info.etag}"`,
+    'Last-Modified': info.lastModified.toUTCString(),
+    'Accept-Ranges': 'bytes',
+    'Content-Type':
+      (metadata.contentType === undefined ? undefined : toHeaderValue(metadata.contentType)) || DEFAULT_CONTENT_TYPE,
+  };
+  put(headers, 'Content-Encoding', metadata.contentEncoding);
+  put(headers, 'Content-Language', metadata.contentLanguage);
+  put(headers, 'Content-Disposition', metadata.contentDisposition);
+  put(headers, 'Cache-Control', metadata.cacheControl);
+  put(headers, 'Expires', metadata.expires);
+  put(headers, 'x-amz-website-redirect-location', metadata.websiteRedirectLocation);
+  if (metadata.storageClass !== undefined && metadata.storageClass !== 'STANDARD') {
+    headers['x-amz-storage-class'] = metadata.storageClass;
+  }
+  for (const name in metadata.user) {
+    headers[META_PREFIX + name] = toEncodedWord(metadata.user[name] as string);
+  }
+  const tags = info.tags === undefined ? 0 : Object.keys(info.tags).length;
+  if (tags > 0) {
+    headers['x-amz-tagging-count'] = String(tags);
+  }
+  return headers;
+}
+
+function put(headers: Record<string, string>, name: string, text: string | undefined): void {
+  const value = text === undefined ? undefined : toHeaderValue(text);
+  if (value !== undefined) {
+    headers[name] = value;
+  }
+}
+
+function userMetadataOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const user: Record<string, string> = {};
+  let size = 0;
+  for (const name in headers) {
+    if (name.startsWith(META_PREFIX)) {
+      const value = headers[name];
+      const text = headerText(Array.isArray(value) ? value.join(',') : (value ?? ''));
+      const key = name.slice(META_PREFIX.length);
+      user[key] = text;
+      size += key.length + Buffer.byteLength(text, 'utf8');
+    }
+  }
+  if (size > MAX_METADATA_BYTES) {
+    throw new S3Error('MetadataTooLarge', undefined, {
+      Size: String(size),
+      MaxSizeAllowed: String(MAX_METADATA_BYTES),
+    });
+  }
+  return user;
+}
+
+function storedContentEncoding(value: string | undefined): string | undefined {
+  if (value === undefined || !value.includes('aws-chunked')) {
+    return value;
+  }
+  const codings = value
+    .split(',')
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked');
+  return codings.length === 0 ? undefined : codings.join(',');
+}
+
+function storageClassOf(headers: IncomingHttpHeaders): string | undefined {
+  const storageClass = headers['x-amz-storage-class'];
+  if (typeof storageClass !== 'string') {
+    return undefined;
+  }
+  if (!STORAGE_CLASSES.has(storageClass)) {
+    throw new S3Error('InvalidStorageClass', undefined, { StorageClassRequested: storageClass });
+  }
+  return storageClass;
+}

@@ -1,0 +1,70 @@
+import { percentDecode } from '../percent-decoding';
+import { invalidArgument, S3Error } from '../s3-error';
+
+/** How many tags a thing may have: AWS allows an object 10 and a bucket 50. */
+export const MAX_OBJECT_TAGS = 10;
+export const MAX_BUCKET_TAGS = 50;
+const MAX_KEY_LENGTH = 128;
+const MAX_VALUE_LENGTH = 256;
+const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+
+/**
+ * Parses x-amz-tagging, which is written like a query.
+ * @throws S3Error InvalidArgument, InvalidTag, BadRequest
+ */
+export function parseTaggingHeader(value: string): Readonly<Record<string, string>> {
+  const pairs: [string, string][] = [];
+  for (const part of value.split('&')) {
+    if (part === '') {
+      continue;
+    }
+    const equals = part.indexOf('=');
+    try {
+      pairs.push([
+        percentDecode(equals < 0 ? part : part.slice(0, equals), true),
+        equals < 0 ? '' : percentDecode(part.slice(equals + 1), true),
+      ]);
+    } catch {
+      throw badHeader(value);
+    }
+  }
+  if (new Set(pairs.map(([key]) => key)).size !== pairs.length) {
+    throw badHeader(value);
+  }
+  return checkedTags(pairs, MAX_OBJECT_TAGS);
+}
+
+/**
+ * Checks tags against the rules of AWS.
+ * @throws S3Error InvalidTag, BadRequest when there are too many
+ */
+export function checkedTags(
+  pairs: readonly (readonly [string, string])[],
+  limit: number,
+): Readonly<Record<string, string>> {
+  if (pairs.length > limit) {
+    throw new S3Error('BadRequest', `There cannot be more than ${limit} tags.`);
+  }
+  const tags = new Map<string, string>();
+  for (const [key, value] of pairs) {
+    if (key === '' || key.length > MAX_KEY_LENGTH || !ALLOWED.test(key)) {
+      throw new S3Error('InvalidTag', 'The TagKey you have provided is invalid', { TagKey: key });
+    }
+    if (value.length > MAX_VALUE_LENGTH || !ALLOWED.test(value)) {
+      throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid', { TagKey: key, TagValue: value });
+    }
+    if (tags.has(key)) {
+      throw new S3Error('InvalidTag', 'Cannot provide multiple Tags with the same key', { TagKey: key });
+    }
+    tags.set(key, value);
+  }
+  return Object.fromEntries(tags);
+}
+
+function badHeader(value: string): S3Error {
+  return invalidArgument(
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+    'x-amz-tagging',
+    value,
+  );
+}

@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { BucketService } from '../../object-storage/bucket.service';
+import {
+  OWNERSHIP_DOCUMENT,
+  PUBLIC_ACCESS_DOCUMENT,
+  PUBLIC_ACCESS_SETTINGS,
+  publicAccessBlock,
+} from '../bucket-documents';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handler, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+import type { S3ErrorCode } from '../s3-error-codes';
+import { parseXml } from '../xml';
+import { element, textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+const OWNERSHIPS = ['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'];
+
+/** Small configurations of buckets, and the plain answers of those that cannot be set here. */
+@Injectable()
+export class BucketConfigurationOperations {
+  readonly handlers: S3Handlers = {
+    GetBucketOwnershipControls: (call) => this.getOwnership(call),
+    PutBucketOwnershipControls: (call) => this.putOwnership(call),
+    DeleteBucketOwnershipControls: (call) => this.remove(call, OWNERSHIP_DOCUMENT),
+    GetPublicAccessBlock: (call) => this.getPublicAccess(call),
+    PutPublicAccessBlock: (call) => this.putPublicAccess(call),
+    DeletePublicAccessBlock: (call) => this.remove(call, PUBLIC_ACCESS_DOCUMENT),
+    GetBucketAccelerateConfiguration: this.empty('AccelerateConfiguration'),
+    GetBucketLogging: this.empty('BucketLoggingStatus'),
+    GetBucketNotificationConfiguration: this.empty('NotificationConfiguration'),
+    GetBucketRequestPayment: this.empty('RequestPaymentConfiguration', textElement('Payer', 'BucketOwner')),
+    GetBucketCors: this.absent('NoSuchCORSConfiguration'),
+    GetBucketLifecycleConfiguration: this.absent('NoSuchLifecycleConfiguration'),
+    GetBucketReplication: this.absent('ReplicationConfigurationNotFoundError'),
+    GetBucketWebsite: this.absent('NoSuchWebsiteConfiguration'),
+    GetObjectLockConfiguration: this.absent('ObjectLockConfigurationNotFoundError'),
+    DeleteBucketCors: (call) => this.removeNothing(call),
+    DeleteBucketLifecycle: (call) => this.removeNothing(call),
+  };
+
+  constructor(private readonly buckets: BucketService) {}
+
+  private async getOwnership(call: S3Call): Promise<S3Answer> {
+    const ownership = await this.buckets.getDocument(call.bucket, OWNERSHIP_DOCUMENT);
+    if (ownership === undefined) {
+      throw new S3Error('OwnershipControlsNotFoundError', undefined, { BucketName: call.bucket });
+    }
+    const rule = element('Rule', textElement('ObjectOwnership', ownership));
+    return xmlAnswer(xmlDocument('OwnershipControls', rule));
+  }
+
+  private async putOwnership(call: S3Call): Promise<S3Answer> {
+    const rules = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'OwnershipControls').all('Rule');
+    const ownership = rules[0]?.required('ObjectOwnership');
+    if (rules.length !== 1 || ownership === undefined || !OWNERSHIPS.includes(ownership)) {
+      throw new S3Error('MalformedXML');
+    }
+    await this.buckets.setDocument(call.bucket, OWNERSHIP_DOCUMENT, ownership);
+    return emptyAnswer(200);
+  }
+
+  private async getPublicAccess(call: S3Call): Promise<S3Answer> {
+    const document = await this.buckets.getDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT);
+    if (document === undefined) {
+      throw new S3Error('NoSuchPublicAccessBlockConfiguration', undefined, { BucketName: call.bucket });
+    }
+    const block = publicAccessBlock(document);
+    const settings = PUBLIC_ACCESS_SETTINGS.map((name) => textElement(name, block[name]));
+    return xmlAnswer(xmlDocument('PublicAccessBlockConfiguration', settings.join('')));
+  }
+
+  private async putPublicAccess(call: S3Call): Promise<S3Answer> {
+    const configuration = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'PublicAccessBlockConfiguration');
+    const block = PUBLIC_ACCESS_SETTINGS.map((name) => {
+      const text = (configuration.textOf(name) ?? 'false').toLowerCase();
+      if (text !== 'true' && text !== 'false') {
+        throw new S3Error('MalformedXML');
+      }
+      return [name, text === 'true'] as const;
+    });
+    await this.buckets.setDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT, JSON.stringify(Object.fromEntries(block)));
+    return emptyAnswer(200);
+  }
+
+  private async remove(call: S3Call, document: string): Promise<S3Answer> {
+    await this.buckets.setDocument(call.bucket, document, null);
+    return emptyAnswer(204);
+  }
+
+  /** Deleting what cannot have been set succeeds, as deleting twice does. */
+  private async removeNothing(call: S3Call): Promise<S3Answer> {
+    await this.buckets.get(call.bucket);
+    return emptyAnswer(204);
+  }
+
+  private empty(root: string, content = ''): S3Handler {
+    return async (call) => {
+      await this.buckets.get(call.bucket);
+      return xmlAnswer(xmlDocument(root, content));
+    };
+  }
+
+  private absent(code: S3ErrorCode): S3Handler {
+    return async (call) => {
+      await this.buckets.get(call.bucket);
+      throw new S3Error(code, undefined, { BucketName: call.bucket });
+    };
+  }
+}

@@ -1,0 +1,144 @@
+import { Injectable } from '@nestjs/common';
+import { BucketService } from '../../object-storage/bucket.service';
+import { Settings } from '../../settings/settings';
+import { assertOwnerAcl } from '../headers/object-headers';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { invalidArgument, S3Error } from '../s3-error';
+import { parseXml } from '../xml';
+import { ownerXml } from '../xml-objects';
+import { element, textElement, xmlDocument, xmlTime } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+const MAX_LISTED = 10_000;
+/** The region whose location constraint is written as nothing. */
+const FIRST_REGION = 'us-east-1';
+
+/** Buckets themselves: list, create, look, delete, location, versioning. */
+@Injectable()
+export class BucketOperations {
+  readonly handlers: S3Handlers = {
+    ListBuckets: (call) => this.list(call),
+    CreateBucket: (call) => this.create(call),
+    HeadBucket: (call) => this.head(call),
+    DeleteBucket: (call) => this.delete(call),
+    GetBucketLocation: (call) => this.location(call),
+    GetBucketVersioning: (call) => this.versioning(call),
+    PutBucketVersioning: (call) => this.setVersioning(call),
+  };
+
+  constructor(
+    private readonly buckets: BucketService,
+    private readonly settings: Settings,
+  ) {}
+
+  private async list(call: S3Call): Promise<S3Answer> {
+    const prefix = call.query.get('prefix');
+    const token = call.query.get('continuation-token');
+    const { buckets, truncated } = await this.buckets.list({
+      prefix,
+      after: token === undefined ? undefined : bucketOfToken(token),
+      limit: maxBuckets(call.query.get('max-buckets')),
+    });
+    const entries = buckets.map((bucket) =>
+      element(
+        'Bucket',
+        textElement('Name', bucket.name) +
+          textElement('CreationDate', xmlTime(bucket.createdAt)) +
+          textElement('BucketRegion', this.settings.region),
+      ),
+    );
+    const last = buckets.at(-1);
+    return xmlAnswer(
+      xmlDocument(
+        'ListAllMyBucketsResult',
+        ownerXml('Owner', call.principal.ownerId) +
+          element('Buckets', entries.join('')) +
+          textElement('Prefix', prefix) +
+          (truncated && last !== undefined
+            ? textElement('ContinuationToken', Buffer.from(last.name, 'utf8').toString('base64url'))
+            : ''),
+      ),
+    );
+  }
+
+  private async create(call: S3Call): Promise<S3Answer> {
+    assertOwnerAcl(call.headers);
+    if (String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true') {
+      throw new S3Error('NotImplemented', 'Object lock is not implemented.');
+    }
+    const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
+    if (body.length > 0) {
+      const configuration = parseXml(body, 'CreateBucketConfiguration');
+      const constraint = configuration.textOf('LocationConstraint');
+      if (constraint !== undefined && constraint !== '' && constraint !== this.settings.region) {
+        throw new S3Error(
+          'IllegalLocationConstraintException',
+          `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+        );
+      }
+    }
+    const { created } = await this.buckets.create(call.bucket, call.principal.ownerId);
+    if (!created && this.settings.region !== FIRST_REGION) {
+      throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
+    }
+    return emptyAnswer(200, { Location: `/${call.bucket}` });
+  }
+
+  private async head(call: S3Call): Promise<S3Answer> {
+    await this.buckets.get(call.bucket);
+    return emptyAnswer(200, {
+      'x-amz-bucket-region': this.settings.region,
+      'x-amz-access-point-alias': 'false',
+      'Content-Type': 'application/xml',
+    });
+  }
+
+  private async delete(call: S3Call): Promise<S3Answer> {
+    await this.buckets.delete(call.bucket);
+    return emptyAnswer(204);
+  }
+
+  private async location(call: S3Call): Promise<S3Answer> {
+    await this.buckets.get(call.bucket);
+    const { region } = this.settings;
+    return xmlAnswer(xmlDocument('LocationConstraint', region === FIRST_REGION ? '' : region));
+  }
+
+  private async versioning(call: S3Call): Promise<S3Answer> {
+    const { versioning } = await this.buckets.get(call.bucket);
+    const status = { unversioned: undefined, enabled: 'Enabled', suspended: 'Suspended' }[versioning];
+    return xmlAnswer(xmlDocument('VersioningConfiguration', textElement('Status', status)));
+  }
+
+  private async setVersioning(call: S3Call): Promise<S3Answer> {
+    const configuration = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'VersioningConfiguration');
+    if (configuration.textOf('MfaDelete') === 'Enabled') {
+      throw new S3Error('NotImplemented', 'MFA delete is not implemented.');
+    }
+    const status = configuration.required('Status');
+    if (status !== 'Enabled' && status !== 'Suspended') {
+      throw new S3Error('MalformedXML');
+    }
+    await this.buckets.setVersioning(call.bucket, status === 'Enabled' ? 'enabled' : 'suspended');
+    return emptyAnswer(200);
+  }
+}
+
+function maxBuckets(value: string | undefined): number | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (number < 1 || number > MAX_LISTED) {
+    throw invalidArgument(`Argument max-buckets must be an integer between 1 and ${MAX_LISTED}`, 'max-buckets', value);
+  }
+  return number;
+}
+
+function bucketOfToken(token: string): string {
+  const name = Buffer.from(token, 'base64url').toString('utf8');
+  if (!/^[a-z0-9.-]{1,63}$/.test(name)) {
+    throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token);
+  }
+  return name;
+}

@@ -1,0 +1,175 @@
+import { Injectable } from '@nestjs/common';
+import type { EncryptionRequest } from '../../crypto/encryption.types';
+import { MultipartService } from '../../object-storage/multipart.service';
+import type { CopyObjectCommand, CopyResult } from '../../object-storage/object-storage.types';
+import { ObjectService } from '../../object-storage/object.service';
+import { encryptionAnswerHeaders, writeHeaders } from '../answer-headers';
+import { requestedAlgorithm } from '../headers/checksum-headers';
+import { copySourceRange, readConditions, writeConditions } from '../headers/condition-headers';
+import { copySourceOf, type CopySource } from '../headers/copy-source';
+import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
+import {
+  carriesManagedEncryption,
+  copySourceCustomerKeyOf,
+  customerKeyOf,
+  requestedEncryption,
+} from '../headers/sse-headers';
+import { S3Authorizer } from '../s3-authorizer';
+import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { invalidArgument, S3Error } from '../s3-error';
+import { slowAnswer } from '../slow-answer';
+import { partOf } from '../upload-part';
+import { checksumXml, etagXml } from '../xml-objects';
+import { textElement, xmlDocument, xmlTime } from '../xml-writer';
+
+const CONDITION_PREFIX = 'x-amz-copy-source-';
+const MAX_PART_BYTES = 5 * 1024 ** 3;
+
+/** Objects and parts made from other objects. */
+@Injectable()
+export class CopyOperations {
+  readonly handlers: S3Handlers = {
+    CopyObject: (call) => this.copy(call),
+    UploadPartCopy: (call) => this.copyPart(call),
+  };
+
+  constructor(
+    private readonly objects: ObjectService,
+    private readonly uploads: MultipartService,
+    private readonly authorizer: S3Authorizer,
+  ) {}
+
+  private async copy(call: S3Call): Promise<S3Answer> {
+    const { headers } = call;
+    refuseUnsupportedWriteHeaders(headers);
+    const source = copySourceOf(headers);
+    const encryption = requestedEncryption(headers);
+    const replacesMetadata = directive(call, 'x-amz-metadata-directive') === 'REPLACE';
+    const replacesTags = directive(call, 'x-amz-tagging-directive') === 'REPLACE';
+    refuseIdleCopy(call, source, encryption, replacesMetadata);
+    const command: CopyObjectCommand = {
+      source,
+      sourceConditions: readConditions(headers, CONDITION_PREFIX),
+      sourceCustomerKey: copySourceCustomerKeyOf(headers),
+      bucket: call.bucket,
+      key: call.key,
+      metadata: replacesMetadata ? metadataOf(headers) : undefined,
+      tags: replacesTags ? (tagsOf(headers) ?? {}) : undefined,
+      encryption,
+      checksumAlgorithm: requestedAlgorithm(headers),
+      conditions: writeConditions(headers),
+      owner: call.principal.ownerId,
+    };
+    await this.authorizeSource(call, source, command.sourceCustomerKey);
+    await this.authorizer.authorizeEncryption(call, encryption);
+    const work = this.objects.copy(command).then((result) => this.copied(result, encryption));
+    return slowAnswer(work, call.requestId, call.request.rawPath);
+  }
+
+  private async copyPart(call: S3Call): Promise<S3Answer> {
+    const { headers } = call;
+    if (carriesManagedEncryption(headers)) {
+      throw new S3Error(
+        'NotImplemented',
+        'A part is encrypted as its upload says; it cannot ask for encryption itself.',
+      );
+    }
+    const source = copySourceOf(headers);
+    const customerKey = customerKeyOf(headers);
+    const sourceCustomerKey = copySourceCustomerKeyOf(headers);
+    const range = copySourceRange(headers);
+    if (range !== undefined && range.last - range.first >= MAX_PART_BYTES) {
+      throw new S3Error(
+        'InvalidRequest',
+        'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
+      );
+    }
+    await this.authorizeSource(call, source, sourceCustomerKey);
+    const work = this.uploads.uploadPartCopy({
+      source,
+      sourceConditions: readConditions(headers, CONDITION_PREFIX),
+      sourceCustomerKey,
+      range,
+      bucket: call.bucket,
+      key: call.key,
+      ...partOf(call),
+      customerKey,
+    });
+    const answer = work.then((result) =>
+      xmlAnswer(
+        xmlDocument(
+          'CopyPartResult',
+          textElement('LastModified', xmlTime(result.lastModified)) +
+            etagXml(result.etag) +
+            checksumXml(result.checksum),
+        ),
+        {
+          ...encryptionAnswerHeaders(result.encryption, this.authorizer, customerKey),
+          'x-amz-copy-source-version-id': result.sourceVersionId,
+        },
+      ),
+    );
+    return slowAnswer(answer, call.requestId, call.request.rawPath);
+  }
+
+  private copied(result: CopyResult, encryption: EncryptionRequest | undefined): S3Answer {
+    const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
+    return xmlAnswer(
+      xmlDocument(
+        'CopyObjectResult',
+        textElement('LastModified', xmlTime(result.lastModified)) + etagXml(result.etag) + checksumXml(result.checksum),
+      ),
+      {
+        ...writeHeaders(result, this.authorizer, customerKey),
+        'x-amz-copy-source-version-id': result.sourceVersionId,
+      },
+    );
+  }
+
+  private async authorizeSource(
+    call: S3Call,
+    source: CopySource,
+    customerKey: CopyObjectCommand['sourceCustomerKey'],
+  ): Promise<void> {
+    if (call.principal.kind === 'root') {
+      return;
+    }
+    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
+    const { info } = await this.objects.head({ ...source, customerKey });
+    await this.authorizer.authorizeDecryption(call, info.encryption);
+  }
+}
+
+function directive(call: S3Call, name: string): 'COPY' | 'REPLACE' {
+  const value = call.headers[name];
+  if (value === undefined || value === 'COPY') {
+    return 'COPY';
+  }
+  if (value !== 'REPLACE') {
+    throw invalidArgument('Unknown directive.', name, String(value));
+  }
+  return 'REPLACE';
+}
+
+/** A change of encryption counts as a change, and so does bringing back an older version. */
+function refuseIdleCopy(
+  call: S3Call,
+  source: CopySource,
+  encryption: EncryptionRequest | undefined,
+  replacesMetadata: boolean,
+): void {
+  const onItself = source.bucket === call.bucket && source.key === call.key && source.versionId === undefined;
+  const { headers } = call;
+  const changes =
+    replacesMetadata ||
+    encryption !== undefined ||
+    headers['x-amz-storage-class'] !== undefined ||
+    headers['x-amz-website-redirect-location'] !== undefined ||
+    headers['x-amz-copy-source-server-side-encryption-customer-key'] !== undefined;
+  if (onItself && !changes) {
+    throw new S3Error(
+      'InvalidRequest',
+      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+    );
+  }
+}

@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import type { DeleteEntry, DeleteFailure, DeleteResult } from '../../object-storage/object-storage.types';
+import { ObjectService } from '../../object-storage/object.service';
+import { writeConditions } from '../headers/condition-headers';
+import { S3Authorizer } from '../s3-authorizer';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { s3ErrorAnswer, S3Error } from '../s3-error';
+import { parseXml } from '../xml';
+import { element, textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
+const MAX_ENTRIES = 1000;
+
+/** Objects deleted, one by one or a thousand at a time. */
+@Injectable()
+export class DeleteOperations {
+  readonly handlers: S3Handlers = {
+    DeleteObject: (call) => this.delete(call),
+    DeleteObjects: (call) => this.deleteMany(call),
+  };
+
+  constructor(
+    private readonly objects: ObjectService,
+    private readonly authorizer: S3Authorizer,
+  ) {}
+
+  private async delete(call: S3Call): Promise<S3Answer> {
+    const entry = { key: call.key, versionId: call.versionId };
+    const result = await this.objects.delete(call.bucket, entry, writeConditions(call.headers));
+    return emptyAnswer(204, {
+      'x-amz-delete-marker': result.deleteMarker === true ? 'true' : undefined,
+      'x-amz-version-id': result.deleteMarkerVersionId ?? result.versionId,
+    });
+  }
+
+  private async deleteMany(call: S3Call): Promise<S3Answer> {
+    const document = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'Delete');
+    const entries: DeleteEntry[] = document.all('Object').map((object) => ({
+      key: object.required('Key'),
+      versionId: object.textOf('VersionId') || undefined,
+    }));
+    if (entries.length === 0 || entries.length > MAX_ENTRIES || entries.some(({ key }) => key === '')) {
+      throw new S3Error('MalformedXML');
+    }
+    const quiet = document.textOf('Quiet') === 'true';
+    const { allowed, denied } = await this.split(call, entries);
+    const { deleted, failed } =
+      allowed.length === 0 ? { deleted: [], failed: [] } : await this.objects.deleteMany(call.bucket, allowed);
+    const results = quiet ? '' : deleted.map(deletedXml).join('');
+    return xmlAnswer(xmlDocument('DeleteResult', results + [...denied, ...failed].map(failedXml).join('')));
+  }
+
+  private async split(
+    call: S3Call,
+    entries: readonly DeleteEntry[],
+  ): Promise<{ allowed: readonly DeleteEntry[]; denied: readonly DeleteFailure[] }> {
+    if (call.principal.kind === 'root') {
+      return { allowed: entries, denied: [] };
+    }
+    const allowed: DeleteEntry[] = [];
+    const denied: DeleteFailure[] = [];
+    for (const entry of entries) {
+      if (await this.authorizer.allows(call, 's3:DeleteObject', call.bucket, entry.key, entry.versionId)) {
+        allowed.push(entry);
+      } else {
+        denied.push({ ...entry, error: new S3Error('AccessDenied') });
+      }
+    }
+    return { allowed, denied };
+  }
+}
+
+function deletedXml(result: DeleteResult): string {
+  return element(
+    'Deleted',
+    textElement('Key', result.key) +
+      textElement('VersionId', result.versionId) +
+      textElement('DeleteMarker', result.deleteMarker === true ? true : undefined) +
+      textElement('DeleteMarkerVersionId', result.deleteMarkerVersionId),
+  );
+}
+
+function failedXml(failure: DeleteFailure): string {
+  const { code, message } = s3ErrorAnswer(failure.error);
+  return element(
+    'Error',
+    textElement('Key', failure.key) +
+      textElement('VersionId', failure.versionId) +
+      textElement('Code', code) +
+      textElement('Message', message),
+  );
+}

@@ -1,0 +1,129 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../common/domain-error';
+import { DataKeys } from '../../kms/data-keys';
+import { BucketService } from '../../object-storage/bucket.service';
+import type { BucketEncryptionRule } from '../../object-storage/object-storage.types';
+import { Settings } from '../../settings/settings';
+import { S3Authorizer } from '../s3-authorizer';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+import { parseXml, type XmlElement } from '../xml';
+import { element, textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+const MODES: Readonly<Record<string, BucketEncryptionRule['mode']>> = {
+  AES256: 'sse-s3',
+  'aws:kms': 'sse-kms',
+  'aws:kms:dsse': 'dsse-kms',
+};
+const ALGORITHMS = { 'sse-s3': 'AES256', 'sse-kms': 'aws:kms', 'dsse-kms': 'aws:kms:dsse' } as const;
+
+/** The default encryption of buckets. */
+@Injectable()
+export class EncryptionOperations {
+  readonly handlers: S3Handlers = {
+    GetBucketEncryption: (call) => this.get(call),
+    PutBucketEncryption: (call) => this.put(call),
+    DeleteBucketEncryption: (call) => this.delete(call),
+  };
+
+  constructor(
+    private readonly buckets: BucketService,
+    private readonly dataKeys: DataKeys,
+    private readonly authorizer: S3Authorizer,
+    private readonly settings: Settings,
+  ) {}
+
+  /** A bucket that never had a rule shows the server's default, as AWS does; one whose rule was deleted shows none. */
+  private async get(call: S3Call): Promise<S3Answer> {
+    const { encryption } = await this.buckets.get(call.bucket);
+    const rule = encryption === undefined ? this.serverRule() : encryption;
+    if (rule === null) {
+      throw new S3Error('ServerSideEncryptionConfigurationNotFoundError', undefined, { BucketName: call.bucket });
+    }
+    const keyId = rule.mode === 'sse-s3' ? undefined : (rule.keyId ?? this.defaultKey());
+    return xmlAnswer(
+      xmlDocument(
+        'ServerSideEncryptionConfiguration',
+        element(
+          'Rule',
+          element(
+            'ApplyServerSideEncryptionByDefault',
+            textElement('SSEAlgorithm', ALGORITHMS[rule.mode]) + textElement('KMSMasterKeyID', keyId),
+          ) + textElement('BucketKeyEnabled', rule.bucketKey),
+        ),
+      ),
+    );
+  }
+
+  private async put(call: S3Call): Promise<S3Answer> {
+    const rule = ruleOf(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'ServerSideEncryptionConfiguration'));
+    await this.buckets.get(call.bucket);
+    if (rule.mode !== 'sse-s3') {
+      await this.authorizer.requireKey(call, 'kms:GenerateDataKey', rule.keyId);
+      await this.proveKey(call.bucket, rule.keyId);
+    }
+    await this.buckets.setEncryption(call.bucket, rule);
+    return emptyAnswer(200);
+  }
+
+  private async delete(call: S3Call): Promise<S3Answer> {
+    await this.buckets.setEncryption(call.bucket, null);
+    return emptyAnswer(204);
+  }
+
+  /** A rule with an unusable key would make every later write fail, so the key is tried now, as MinIO does. */
+  private async proveKey(bucket: string, keyId: string | undefined): Promise<void> {
+    const { plaintext } = await this.dataKeys.generate(keyId, { [bucket]: bucket });
+    plaintext.fill(0);
+  }
+
+  private serverRule(): BucketEncryptionRule | null {
+    const { autoEncryption } = this.settings;
+    return autoEncryption === 'off' ? null : { mode: autoEncryption, bucketKey: false };
+  }
+
+  private defaultKey(): string | undefined {
+    try {
+      return this.dataKeys.resolve(undefined).keyId;
+    } catch (error) {
+      if (error instanceof DomainError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+}
+
+function ruleOf(configuration: XmlElement): BucketEncryptionRule {
+  const [rule, ...others] = configuration.all('Rule');
+  const byDefault = rule?.child('ApplyServerSideEncryptionByDefault');
+  const mode = MODES[byDefault?.textOf('SSEAlgorithm') ?? ''];
+  if (rule === undefined || others.length > 0 || byDefault === undefined || mode === undefined) {
+    throw new S3Error('MalformedXML');
+  }
+  if (
+    rule
+      .child('BlockedEncryptionTypes')
+      ?.all('EncryptionType')
+      .some(({ text }) => text !== 'NONE') === true
+  ) {
+    throw new S3Error('NotImplemented', 'Blocked encryption types are not implemented.');
+  }
+  const keyId = byDefault.textOf('KMSMasterKeyID');
+  if (mode === 'sse-s3' && keyId !== undefined) {
+    throw new S3Error(
+      'InvalidArgument',
+      'a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse',
+      { ArgumentName: 'ApplyServerSideEncryptionByDefault' },
+    );
+  }
+  if (keyId !== undefined && (keyId === '' || keyId.trim() !== keyId)) {
+    throw new S3Error('InvalidRequest', 'The KMS key id is empty or begins or ends with a space');
+  }
+  const bucketKey = rule.textOf('BucketKeyEnabled') ?? 'false';
+  if (bucketKey !== 'true' && bucketKey !== 'false') {
+    throw new S3Error('MalformedXML');
+  }
+  return { mode, keyId, bucketKey: bucketKey === 'true' };
+}

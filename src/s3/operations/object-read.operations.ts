@@ -1,0 +1,161 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../common/domain-error';
+import { ObjectService } from '../../object-storage/object.service';
+import { KmsError } from '../../kms/kms-error';
+import type { GetObjectCommand, ObjectInfo, OpenedObject } from '../../object-storage/object-storage.types';
+import { encryptionAnswerHeaders } from '../answer-headers';
+import { checksumHeader, checksumHeaders } from '../headers/checksum-headers';
+import { partNumberOf, readConditions, requestedRange } from '../headers/condition-headers';
+import { describingHeaders } from '../headers/object-headers';
+import { customerKeyOf, refuseManagedEncryptionOnRead } from '../headers/sse-headers';
+import { responseOverrides } from '../headers/response-overrides';
+import { attributesXml, requestedAttributes } from '../object-attributes';
+import { S3Authorizer } from '../s3-authorizer';
+import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+
+type Described = Omit<OpenedObject, 'body'>;
+
+/** Objects read: content, headers, attributes. */
+@Injectable()
+export class ObjectReadOperations {
+  readonly handlers: S3Handlers = {
+    GetObject: (call) => this.get(call),
+    HeadObject: (call) => this.head(call),
+    GetObjectAttributes: (call) => this.attributes(call),
+  };
+
+  constructor(
+    private readonly objects: ObjectService,
+    private readonly authorizer: S3Authorizer,
+  ) {}
+
+  private async get(call: S3Call): Promise<S3Answer> {
+    const command = commandOf(call);
+    const overrides = responseOverrides(call);
+    const opened = await this.open(call, command);
+    return {
+      status: opened.range === undefined ? 200 : 206,
+      headers: { ...this.headersOf(call, command, opened), ...overrides },
+      body: opened.body,
+      length: opened.length,
+    };
+  }
+
+  private async head(call: S3Call): Promise<S3Answer> {
+    const command = commandOf(call);
+    const overrides = responseOverrides(call);
+    const described = await this.masked(call, this.objects.head(command));
+    await this.authorizer.authorizeDecryption(call, described.info.encryption);
+    return {
+      status: described.range === undefined ? 200 : 206,
+      headers: { ...this.headersOf(call, command, described), ...overrides },
+      length: described.length,
+    };
+  }
+
+  private async attributes(call: S3Call): Promise<S3Answer> {
+    const attributes = requestedAttributes(call.headers);
+    const { info } = await this.masked(
+      call,
+      this.objects.head({
+        bucket: call.bucket,
+        key: call.key,
+        versionId: call.versionId,
+        customerKey: customerKeyOf(call.headers),
+      }),
+    );
+    return xmlAnswer(attributesXml(info, attributes), {
+      'Last-Modified': info.lastModified.toUTCString(),
+      ...versionHeader(call, info),
+    });
+  }
+
+  /** A caller without rights on the key must not learn of the key's state, so a failure of the KMS is weighed first. */
+  private async open(call: S3Call, command: GetObjectCommand): Promise<OpenedObject> {
+    let opened: OpenedObject;
+    try {
+      opened = await this.masked(call, this.objects.open(command));
+    } catch (error) {
+      if (error instanceof KmsError && call.principal.kind !== 'root') {
+        const { info } = await this.objects.head(command);
+        await this.authorizer.authorizeDecryption(call, info.encryption);
+      }
+      throw error;
+    }
+    try {
+      await this.authorizer.authorizeDecryption(call, opened.info.encryption);
+    } catch (error) {
+      if (!Buffer.isBuffer(opened.body)) {
+        opened.body.destroy();
+      }
+      throw error;
+    }
+    return opened;
+  }
+
+  /** Only who may list the bucket learns that a key does not exist. */
+  private async masked<T>(call: S3Call, work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      const missing = error instanceof DomainError && error.kind === 'NoSuchKey';
+      if (missing && !(await this.authorizer.allows(call, 's3:ListBucket', call.bucket))) {
+        throw new S3Error('AccessDenied');
+      }
+      throw error;
+    }
+  }
+
+  private headersOf(call: S3Call, command: GetObjectCommand, described: Described): Record<string, string> {
+    const { info, range } = described;
+    const headers = describingHeaders(info);
+    if (range !== undefined) {
+      headers['Content-Range'] = `bytes ${range.first}-${range.last}/${info.size}`;
+    }
+    if (command.partNumber !== undefined && info.parts !== undefined) {
+      headers['x-amz-mp-parts-count'] = String(info.parts.length);
+    }
+    Object.assign(headers, versionHeader(call, info));
+    if (info.encryption.mode !== 'none') {
+      Object.assign(headers, encryptionAnswerHeaders(info.encryption, this.authorizer, command.customerKey));
+    }
+    if (info.checksum !== undefined && String(call.headers['x-amz-checksum-mode']).toUpperCase() === 'ENABLED') {
+      Object.assign(headers, checksumOf(info, command));
+    }
+    return headers;
+  }
+}
+
+function commandOf(call: S3Call): GetObjectCommand {
+  const { headers } = call;
+  refuseManagedEncryptionOnRead(headers);
+  return {
+    bucket: call.bucket,
+    key: call.key,
+    versionId: call.versionId,
+    range: requestedRange(headers),
+    partNumber: partNumberOf(call.query),
+    conditions: readConditions(headers, ''),
+    customerKey: customerKeyOf(headers),
+  };
+}
+
+/** A range has no checksum, unless it is a whole part. */
+function checksumOf(info: ObjectInfo, command: GetObjectCommand): Record<string, string> {
+  if (info.checksum === undefined || command.range !== undefined) {
+    return {};
+  }
+  if (command.partNumber === undefined || info.parts === undefined) {
+    return checksumHeaders(info.checksum);
+  }
+  const part = info.parts[command.partNumber - 1]?.checksum;
+  return part === undefined
+    ? {}
+    : { [checksumHeader(info.checksum.algorithm)]: part, 'x-amz-checksum-type': info.checksum.type };
+}
+
+/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
+function versionHeader(call: S3Call, info: ObjectInfo): Record<string, string> {
+  return info.versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': info.versionId };
+}

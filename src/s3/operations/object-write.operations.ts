@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { ObjectService } from '../../object-storage/object.service';
+import { writeHeaders } from '../answer-headers';
+import { writeConditions } from '../headers/condition-headers';
+import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
+import { refuseCopySourceKey, requestedEncryption } from '../headers/sse-headers';
+import { S3Authorizer } from '../s3-authorizer';
+import { emptyAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+
+/** Objects written in one piece. */
+@Injectable()
+export class ObjectWriteOperations {
+  readonly handlers: S3Handlers = { PutObject: (call) => this.put(call) };
+
+  constructor(
+    private readonly objects: ObjectService,
+    private readonly authorizer: S3Authorizer,
+  ) {}
+
+  private async put(call: S3Call): Promise<S3Answer> {
+    const { headers } = call;
+    refuseUnsupportedWriteHeaders(headers);
+    refuseCopySourceKey(headers);
+    const encryption = requestedEncryption(headers);
+    const metadata = metadataOf(headers);
+    const tags = tagsOf(headers);
+    const conditions = writeConditions(headers);
+    await this.authorizer.authorizeEncryption(call, encryption);
+    const body = call.body.open();
+    try {
+      const result = await this.objects.put({
+        bucket: call.bucket,
+        key: call.key,
+        body,
+        metadata,
+        encryption,
+        conditions,
+        tags,
+        owner: call.principal.ownerId,
+      });
+      const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
+      return emptyAnswer(200, { ETag: `"${result.etag}"`, ...writeHeaders(result, this.authorizer, customerKey) });
+    } finally {
+      body.stream.destroy();
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../common/domain-error';
+import { IdentityService } from '../../identity/identity.service';
+import { ANONYMOUS } from '../../identity/identity.types';
+import { parsePolicy } from '../../identity/policy-document';
+import { BucketService } from '../../object-storage/bucket.service';
+import { POLICY_DOCUMENT, PUBLIC_ACCESS_DOCUMENT, publicAccessBlock } from '../bucket-documents';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+import { textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+/** A bucket counts as public when its policy gives any of these to everyone. */
+const TELLING_ACTIONS = ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket'];
+
+/** Bucket policies. */
+@Injectable()
+export class PolicyOperations {
+  readonly handlers: S3Handlers = {
+    GetBucketPolicy: (call) => this.get(call),
+    PutBucketPolicy: (call) => this.put(call),
+    DeleteBucketPolicy: (call) => this.delete(call),
+    GetBucketPolicyStatus: (call) => this.status(call),
+  };
+
+  constructor(
+    private readonly buckets: BucketService,
+    private readonly identity: IdentityService,
+  ) {}
+
+  private async get(call: S3Call): Promise<S3Answer> {
+    const policy = await this.require(call.bucket);
+    return { status: 200, headers: { 'Content-Type': 'application/json' }, body: policy };
+  }
+
+  private async put(call: S3Call): Promise<S3Answer> {
+    const policy = (await call.body.read(MAX_DOCUMENT_BYTES)).toString('utf8');
+    assertPolicy(policy, call.bucket);
+    const block = publicAccessBlock(await this.buckets.getDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT));
+    if (block.BlockPublicPolicy && (await this.isPublic(call.bucket, policy))) {
+      throw new S3Error('AccessDenied', 'The public access block of the bucket refuses public policies.');
+    }
+    await this.buckets.setDocument(call.bucket, POLICY_DOCUMENT, policy);
+    return emptyAnswer(204);
+  }
+
+  private async delete(call: S3Call): Promise<S3Answer> {
+    await this.buckets.setDocument(call.bucket, POLICY_DOCUMENT, null);
+    return emptyAnswer(204);
+  }
+
+  private async status(call: S3Call): Promise<S3Answer> {
+    const isPublic = await this.isPublic(call.bucket, await this.require(call.bucket));
+    return xmlAnswer(xmlDocument('PolicyStatus', textElement('IsPublic', isPublic ? 'TRUE' : 'FALSE')));
+  }
+
+  private async require(bucket: string): Promise<string> {
+    const policy = await this.buckets.getDocument(bucket, POLICY_DOCUMENT);
+    if (policy === undefined) {
+      throw new S3Error('NoSuchBucketPolicy', undefined, { BucketName: bucket });
+    }
+    return policy;
+  }
+
+  private async isPublic(bucket: string, policy: string): Promise<boolean> {
+    for (const action of TELLING_ACTIONS) {
+      const resource = `arn:aws:s3:::${action === 's3:ListBucket' ? bucket : `${bucket}/*`}`;
+      const decision = await this.identity.authorize(
+        { principal: ANONYMOUS, action, resource, conditions: {} },
+        policy,
+      );
+      if (decision.allowed) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
+
+function assertPolicy(policy: string, bucket: string): void {
+  try {
+    parsePolicy(policy, { type: 'bucket', bucket });
+  } catch (error) {
+    if (error instanceof DomainError) {
+      throw new S3Error('MalformedPolicy', error.message);
+    }
+    throw error;
+  }
+}

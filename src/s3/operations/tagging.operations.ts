@@ -1,0 +1,92 @@
+import { Injectable } from '@nestjs/common';
+import { BucketService } from '../../object-storage/bucket.service';
+import { ObjectService } from '../../object-storage/object.service';
+import { TAGGING_DOCUMENT } from '../bucket-documents';
+import { checkedTags, MAX_BUCKET_TAGS, MAX_OBJECT_TAGS } from '../headers/tag-rules';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+import { parseXml } from '../xml';
+import { element, textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 256 * 1024;
+
+type Tags = Readonly<Record<string, string>>;
+
+/** Tags of buckets and objects. */
+@Injectable()
+export class TaggingOperations {
+  readonly handlers: S3Handlers = {
+    GetBucketTagging: (call) => this.getOfBucket(call),
+    PutBucketTagging: (call) => this.putToBucket(call),
+    DeleteBucketTagging: (call) => this.deleteOfBucket(call),
+    GetObjectTagging: (call) => this.getOfObject(call),
+    PutObjectTagging: (call) => this.putToObject(call),
+    DeleteObjectTagging: (call) => this.deleteOfObject(call),
+  };
+
+  constructor(
+    private readonly buckets: BucketService,
+    private readonly objects: ObjectService,
+  ) {}
+
+  private async getOfBucket(call: S3Call): Promise<S3Answer> {
+    const document = await this.buckets.getDocument(call.bucket, TAGGING_DOCUMENT);
+    if (document === undefined) {
+      throw new S3Error('NoSuchTagSet', undefined, { BucketName: call.bucket });
+    }
+    return xmlAnswer(taggingXml(JSON.parse(document) as Tags));
+  }
+
+  private async putToBucket(call: S3Call): Promise<S3Answer> {
+    const tags = await readTags(call, MAX_BUCKET_TAGS);
+    await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, JSON.stringify(tags));
+    return emptyAnswer(204);
+  }
+
+  private async deleteOfBucket(call: S3Call): Promise<S3Answer> {
+    await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, null);
+    return emptyAnswer(204);
+  }
+
+  private async getOfObject(call: S3Call): Promise<S3Answer> {
+    const { versionId, tags } = await this.objects.getTags(call.bucket, { key: call.key, versionId: call.versionId });
+    return xmlAnswer(taggingXml(tags), versionHeader(call, versionId));
+  }
+
+  private async putToObject(call: S3Call): Promise<S3Answer> {
+    const tags = await readTags(call, MAX_OBJECT_TAGS);
+    const entry = { key: call.key, versionId: call.versionId };
+    const { versionId } = await this.objects.setTags(call.bucket, entry, tags);
+    return emptyAnswer(200, versionHeader(call, versionId));
+  }
+
+  private async deleteOfObject(call: S3Call): Promise<S3Answer> {
+    const entry = { key: call.key, versionId: call.versionId };
+    const { versionId } = await this.objects.setTags(call.bucket, entry, {});
+    return emptyAnswer(204, versionHeader(call, versionId));
+  }
+}
+
+async function readTags(call: S3Call, limit: number): Promise<Tags> {
+  const tagging = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'Tagging');
+  const set = tagging.child('TagSet');
+  if (set === undefined) {
+    throw new S3Error('MalformedXML');
+  }
+  return checkedTags(
+    set.all('Tag').map((tag) => [tag.required('Key'), tag.required('Value')] as const),
+    limit,
+  );
+}
+
+function taggingXml(tags: Tags): string {
+  const set = Object.entries(tags).map(([key, value]) =>
+    element('Tag', textElement('Key', key) + textElement('Value', value)),
+  );
+  return xmlDocument('Tagging', element('TagSet', set.join('')));
+}
+
+/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
+function versionHeader(call: S3Call, versionId: string): Record<string, string> {
+  return versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': versionId };
+}

@@ -1,0 +1,185 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../common/domain-error';
+import { IdentityService } from '../identity/identity.service';
+import { DataKeys } from '../kms/data-keys';
+import { BucketService } from '../object-storage/bucket.service';
+import { chooseEncryption } from '../object-storage/encryption-choice';
+import type { EncryptionInfo } from '../object-storage/object-storage.types';
+import type { EncryptionRequest } from '../crypto/encryption.types';
+import { Settings } from '../settings/settings';
+import { conditionsOf } from './access-conditions';
+import type { S3Call } from './s3-call';
+import { S3Error } from './s3-error';
+
+import { POLICY_DOCUMENT, PUBLIC_ACCESS_DOCUMENT, publicAccessBlock } from './bucket-documents';
+
+/** Actions on a version of an object have names of their own. */
+const VERSION_ACTIONS: Readonly<Record<string, string>> = {
+  's3:GetObject': 's3:GetObjectVersion',
+  's3:GetObjectAttributes': 's3:GetObjectVersionAttributes',
+  's3:GetObjectAcl': 's3:GetObjectVersionAcl',
+  's3:PutObjectAcl': 's3:PutObjectVersionAcl',
+  's3:GetObjectTagging': 's3:GetObjectVersionTagging',
+  's3:PutObjectTagging': 's3:PutObjectVersionTagging',
+  's3:DeleteObjectTagging': 's3:DeleteObjectVersionTagging',
+  's3:DeleteObject': 's3:DeleteObjectVersion',
+};
+
+/** Puts every question of permission on the S3 face to the policies. */
+@Injectable()
+export class S3Authorizer {
+  constructor(
+    private readonly identity: IdentityService,
+    private readonly buckets: BucketService,
+    private readonly dataKeys: DataKeys,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Checks the actions of the call's route on its bucket or object.
+   * @throws S3Error AccessDenied
+   */
+  async authorize(call: S3Call): Promise<void> {
+    if (call.headers['x-amz-expected-bucket-owner'] !== undefined && call.bucket !== '') {
+      await this.#requireOwner(call);
+    }
+    if (call.principal.kind === 'root') {
+      return;
+    }
+    for (const action of call.route.actions) {
+      await this.require(call, action, call.bucket, call.key, call.versionId);
+    }
+    if (call.headers['x-amz-tagging'] !== undefined && call.route.actions.includes('s3:PutObject')) {
+      await this.require(call, 's3:PutObjectTagging', call.bucket, call.key);
+    }
+  }
+
+  /** Whether the caller may act on a bucket, or on an object in it when a key is given. */
+  async allows(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<boolean> {
+    if (call.principal.kind === 'root') {
+      return true;
+    }
+    const decision = await this.identity.authorize(
+      {
+        principal: call.principal,
+        action: versionId === undefined ? action : (VERSION_ACTIONS[action] ?? action),
+        resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
+        conditions: conditionsOf(call, versionId),
+      },
+      await this.#policyOf(call, bucket),
+    );
+    return decision.allowed;
+  }
+
+  /** The same as {@link allows}. @throws S3Error AccessDenied */
+  async require(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<void> {
+    if (!(await this.allows(call, action, bucket, key, versionId))) {
+      throw new S3Error('AccessDenied');
+    }
+  }
+
+  /**
+   * Checks that the caller may encrypt with the key a write will use, be it of the request, the bucket or the server.
+   * @throws S3Error AccessDenied, InvalidArgument
+   */
+  async authorizeEncryption(call: S3Call, requested: EncryptionRequest | undefined): Promise<void> {
+    if (call.principal.kind === 'root') {
+      return;
+    }
+    const { encryption } = await this.buckets.get(call.bucket);
+    const chosen = chooseEncryption(requested, encryption, this.settings.autoEncryption);
+    if (chosen.mode === 'sse-kms' || chosen.mode === 'dsse-kms') {
+      await this.requireKey(call, 'kms:GenerateDataKey', chosen.keyId);
+    }
+  }
+
+  /** Checks that the caller may decrypt what is encrypted so. @throws S3Error AccessDenied, InvalidArgument */
+  async authorizeDecryption(call: S3Call, encryption: EncryptionInfo): Promise<void> {
+    if (encryption.mode === 'sse-kms' || encryption.mode === 'dsse-kms') {
+      await this.requireKey(call, 'kms:Decrypt', this.keyReference(encryption.kms, encryption.keyId));
+    }
+  }
+
+  /**
+   * Checks a KMS action on one key, before the key's state can show through the answer. Statements name keys as
+   * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key.
+   *
+   * @param keyReference as a client sends it; undefined for the default key
+   * @throws S3Error AccessDenied, InvalidArgument for anonymous callers
+   * @throws KmsError `kms-not-configured` when there is no such KMS
+   */
+  async requireKey(call: S3Call, action: 'kms:GenerateDataKey' | 'kms:Decrypt', keyReference?: string): Promise<void> {
+    if (call.principal.kind === 'root') {
+      return;
+    }
+    if (call.principal.kind === 'anonymous') {
+      throw new S3Error(
+        'InvalidArgument',
+        'Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.',
+      );
+    }
+    const { kms, keyId } = this.dataKeys.resolve(keyReference);
+    const decision = await this.identity.authorize({
+      principal: call.principal,
+      action,
+      resource: `arn:aws:kms:::key/${this.keyReference(kms, keyId) ?? ''}`,
+      conditions: conditionsOf(call),
+    });
+    if (!decision.allowed) {
+      throw new S3Error('AccessDenied', `Not allowed: ${action} on the KMS key of the object`);
+    }
+  }
+
+  /**
+   * A key in the form that answers show and clients can send back: its bare id in the default KMS, else
+   * `type:target/key`.
+   */
+  keyReference(kms: string | undefined, keyId: string | undefined): string | undefined {
+    if (kms === undefined || keyId === undefined) {
+      return keyId;
+    }
+    return kms === this.#defaultKms() ? keyId : `${kms}/${keyId}`;
+  }
+
+  /** x-amz-expected-bucket-owner guards a client against a bucket that has changed hands. */
+  async #requireOwner(call: S3Call): Promise<void> {
+    const { owner } = await this.buckets.get(call.bucket);
+    if (owner !== call.headers['x-amz-expected-bucket-owner']) {
+      throw new S3Error('AccessDenied');
+    }
+  }
+
+  #defaultKms(): string | undefined {
+    try {
+      return this.dataKeys.resolve(undefined).kms;
+    } catch (error) {
+      if (error instanceof DomainError) {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** A missing bucket has no policy: whoever may act on it then learns from the operation that it is missing. */
+  async #policyOf(call: S3Call, bucket: string): Promise<string | undefined> {
+    if (bucket === '') {
+      return undefined;
+    }
+    try {
+      if (call.principal.kind === 'anonymous' && (await this.#restrictsPublic(bucket))) {
+        return undefined;
+      }
+      return await this.buckets.getDocument(bucket, POLICY_DOCUMENT);
+    } catch (error) {
+      if (error instanceof DomainError && error.kind === 'NoSuchBucket') {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+
+  /** RestrictPublicBuckets of the public access block takes the effect of the policy away from the public. */
+  async #restrictsPublic(bucket: string): Promise<boolean> {
+    return publicAccessBlock(await this.buckets.getDocument(bucket, PUBLIC_ACCESS_DOCUMENT)).RestrictPublicBuckets;
+  }
+}

@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import { AclOperations } from './operations/acl.operations';
+import { BucketConfigurationOperations } from './operations/bucket-configuration.operations';
+import { BucketOperations } from './operations/bucket.operations';
+import { CopyOperations } from './operations/copy.operations';
+import { DeleteOperations } from './operations/delete.operations';
+import { EncryptionOperations } from './operations/encryption.operations';
+import { ListingOperations } from './operations/listing.operations';
+import { MultipartListingOperations } from './operations/multipart-listing.operations';
+import { MultipartOperations } from './operations/multipart.operations';
+import { ObjectReadOperations } from './operations/object-read.operations';
+import { ObjectWriteOperations } from './operations/object-write.operations';
+import { PolicyOperations } from './operations/policy.operations';
+import { TaggingOperations } from './operations/tagging.operations';
+import type { S3Answer, S3Call, S3Handler } from './s3-call';
+import { S3Error } from './s3-error';
+
+/** Every implemented operation by its name in the routing table. */
+@Injectable()
+export class S3Operations {
+  readonly #handlers: ReadonlyMap<string, S3Handler>;
+
+  constructor(
+    buckets: BucketOperations,
+    configuration: BucketConfigurationOperations,
+    encryption: EncryptionOperations,
+    acl: AclOperations,
+    policy: PolicyOperations,
+    tagging: TaggingOperations,
+    listing: ListingOperations,
+    reads: ObjectReadOperations,
+    writes: ObjectWriteOperations,
+    copies: CopyOperations,
+    deletes: DeleteOperations,
+    multipart: MultipartOperations,
+    multipartListing: MultipartListingOperations,
+  ) {
+    const groups = [
+      buckets,
+      configuration,
+      encryption,
+      acl,
+      policy,
+      tagging,
+      listing,
+      reads,
+      writes,
+      copies,
+      deletes,
+      multipart,
+      multipartListing,
+    ];
+    this.#handlers = new Map(groups.flatMap(({ handlers }) => Object.entries(handlers)));
+  }
+
+  /** Names of all operations that have a handler. */
+  get names(): readonly string[] {
+    return [...this.#handlers.keys()];
+  }
+
+  /** Runs the operation of a call. @throws S3Error NotImplemented, and whatever the operation refuses with */
+  run(call: S3Call): Promise<S3Answer> {
+    const handler = this.#handlers.get(call.route.operation);
+    if (handler === undefined) {
+      return Promise.reject(new S3Error('NotImplemented', `${call.route.operation} is not implemented.`));
+    }
+    return handler(call);
+  }
+}

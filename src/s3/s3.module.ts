@@ -1,0 +1,47 @@
+import { Module } from '@nestjs/common';
+import { IdentityModule } from '../identity/identity.module';
+import { KmsModule } from '../kms/kms.module';
+import { ObjectStorageModule } from '../object-storage/object-storage.module';
+import { AclOperations } from './operations/acl.operations';
+import { BucketConfigurationOperations } from './operations/bucket-configuration.operations';
+import { BucketOperations } from './operations/bucket.operations';
+import { CopyOperations } from './operations/copy.operations';
+import { DeleteOperations } from './operations/delete.operations';
+import { EncryptionOperations } from './operations/encryption.operations';
+import { ListingOperations } from './operations/listing.operations';
+import { MultipartListingOperations } from './operations/multipart-listing.operations';
+import { MultipartOperations } from './operations/multipart.operations';
+import { ObjectReadOperations } from './operations/object-read.operations';
+import { ObjectWriteOperations } from './operations/object-write.operations';
+import { PolicyOperations } from './operations/policy.operations';
+import { TaggingOperations } from './operations/tagging.operations';
+import { S3Authenticator } from './s3-authenticator';
+import { S3Authorizer } from './s3-authorizer';
+import { S3Gateway } from './s3-gateway';
+import { S3Operations } from './s3-operations';
+
+/** The S3 face. */
+@Module({
+  imports: [IdentityModule, KmsModule, ObjectStorageModule],
+  providers: [
+    AclOperations,
+    BucketConfigurationOperations,
+    BucketOperations,
+    CopyOperations,
+    DeleteOperations,
+    EncryptionOperations,
+    ListingOperations,
+    MultipartListingOperations,
+    MultipartOperations,
+    ObjectReadOperations,
+    ObjectWriteOperations,
+    PolicyOperations,
+    TaggingOperations,
+    S3Authenticator,
+    S3Authorizer,
+    S3Gateway,
+    S3Operations,
+  ],
+  exports: [S3Gateway],
+})
+export class S3Module {}
