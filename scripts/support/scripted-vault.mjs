@@ -24,7 +24,7 @@ function compileFakes() {
 
 /** @returns {Promise<{url: string, token: string, stop: () => Promise<void>}>} */
 export async function startScriptedVault() {
-  const { VaultServer } = createRequire(import.meta.url)(join(compileFakes(), 'vault-server.js'));
-  const server = await VaultServer.start();
-  return { url: server.url, token: server.rootToken, stop: () => server.stop() };
+  const { startVaultServer } = createRequire(import.meta.url)(join(compileFakes(), 'vault-server.js'));
+  const server = await startVaultServer();
+  return { url: server.url, token: server.rootToken, stop: () => server.close() };
 }

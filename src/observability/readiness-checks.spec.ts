@@ -1,0 +1,38 @@
+import type { KmsTargetStatus } from '../kms/kms-target';
+import { kmsCheck } from './readiness-checks';
+
+function target(kms: string, health: KmsTargetStatus['health']): KmsTargetStatus {
+  const [type = '', name = ''] = kms.split(':');
+  const lastError = health === 'offline' ? 'connect ECONNREFUSED 10.0.0.7:8200' : undefined;
+  return {
+    kms,
+    type,
+    target: name,
+    isDefault: false,
+    health,
+    breaker: 'closed',
+    defaultKeyId: 'k',
+    version: 1,
+    lastError,
+  } as never;
+}
+
+describe('kmsCheck', () => {
+  it('names every target and says which does not answer, but not why', async () => {
+    const check = kmsCheck({
+      status: () => [
+        target('builtin:default', 'online'),
+        target('vault:berlin', 'offline'),
+        target('vault:oslo', 'unknown'),
+      ],
+    });
+    expect(check.critical).toBe(false);
+    const states = await check.run();
+    expect(states).toEqual({
+      'kms builtin:default': { status: 'up' },
+      'kms vault:berlin': { status: 'down', reason: 'does not answer' },
+      'kms vault:oslo': { status: 'up' },
+    });
+    expect(JSON.stringify(states)).not.toContain('10.0.0.7');
+  });
+});
