@@ -40,7 +40,7 @@ async function createBuckets(runner: QueryRunner): Promise<void> {
       versioning text NOT NULL DEFAULT 'unversioned' CHECK (versioning IN ('unversioned', 'enabled', 'suspended')),
       encryption jsonb,
       encryption_deleted boolean NOT NULL DEFAULT false,
-      created_at timestamptz(3) NOT NULL DEFAULT clock_timestamp()
+      created_at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp())
     )`);
   await runner.query(`
     CREATE TABLE bucket_document (
@@ -100,7 +100,7 @@ async function createUploads(runner: QueryRunner): Promise<void> {
       bucket_id integer NOT NULL REFERENCES bucket ON DELETE CASCADE,
       key text COLLATE "C" NOT NULL,
       owner text NOT NULL,
-      initiated_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
+      initiated_at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
       metadata jsonb NOT NULL,
       tags jsonb,
       checksum_algorithm text,

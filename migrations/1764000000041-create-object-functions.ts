@@ -141,7 +141,7 @@ BEGIN
   END IF;
 
   new_seq := nextval('object_version_seq');
-  committed_at := clock_timestamp();
+  committed_at := date_trunc('milliseconds', clock_timestamp());
   IF state = 'enabled' THEN
     committed_version := lpad(to_hex(-new_seq), 16, '0') || p_nonce;
   ELSE
@@ -230,7 +230,7 @@ BEGIN
     WHERE v.bucket_id = p_bucket_id AND v.key = p_key AND v.is_current;
   INSERT INTO object_version
     (bucket_id, key, version_id, seq, is_current, delete_marker, size, etag, last_modified, owner, metadata, mode)
-    SELECT p_bucket_id, p_key, marker_version, new_seq, true, true, 0, '', clock_timestamp(), b.owner,
+    SELECT p_bucket_id, p_key, marker_version, new_seq, true, true, 0, '', date_trunc('milliseconds', clock_timestamp()), b.owner,
       '{"user":{}}'::jsonb, 'none'
     FROM bucket b WHERE b.id = p_bucket_id;
 END
@@ -256,7 +256,7 @@ BEGIN
   IF FOUND THEN
     UPDATE blob b SET deleted_at = clock_timestamp() WHERE b.id = old_blob;
   END IF;
-  committed_at := clock_timestamp();
+  committed_at := date_trunc('milliseconds', clock_timestamp());
   INSERT INTO blob (id, size, crc32c) VALUES (p_blob_id, p_blob_size, p_blob_crc32c);
   INSERT INTO upload_part (upload_id, number, size, etag, checksum, blob_id, last_modified)
     VALUES (p_upload_id, p_number, p_size, p_etag, p_checksum, p_blob_id, committed_at)

@@ -37,7 +37,7 @@ const VERSIONS = skipScan({
     ...LISTED_COLUMNS,
     version_id: { type: C_TEXT },
     is_current: { type: 'boolean' },
-    delete_marker: 'boolean',
+    delete_marker: { type: 'boolean' },
   },
   tie: { column: 'seq', type: 'bigint', least: LEAST_SEQUENCE },
 });
