@@ -73,11 +73,14 @@ async function main() {
     sha256 = await writeMarkedFile(source, BYTES, MARKER);
     return `sha256 ${sha256}`;
   });
-  await step('Upload it under SSE-KMS (multipart)', async () => {
+  await step('Upload it under SSE-KMS (multipart), and a small one of 16 KiB', async () => {
     await aws.upload(source, BUCKET, 'big.bin');
     const head = await aws.head(BUCKET, 'big.bin');
     check(head.ServerSideEncryption === 'aws:kms', `The object is not under SSE-KMS but ${head.ServerSideEncryption}`);
     check(BYTES <= 8 << 20 || /-\d+"$/.test(head.ETag), `The upload was not multipart: ETag ${head.ETag}`);
+    const small = join(work, 'inline.bin');
+    await writeMarkedFile(small, 16 << 10, MARKER);
+    await aws.upload(small, BUCKET, 'inline.bin');
     return [`key ${head.SSEKMSKeyId}`, `ETag ${head.ETag}, ${head.ContentLength} bytes`];
   });
   await step('Download it and compare every byte', async () => {
@@ -85,7 +88,9 @@ async function main() {
     check((await sha256OfFile(copy)) === sha256, 'The downloaded file differs');
     return 'identical';
   });
-  await step('Look for the known text in everything the store has on disk', () => inspectDisk(store, source));
+  await step('Look for the known text in everything on disk, database files included', () =>
+    inspectDisk(store, source),
+  );
   await step("Rotate the Vault's key", async () => {
     const before = await latestVersion(vault);
     await vaultCall(vault, 'POST', `transit/keys/${KEY_NAME}/rotate`, {});

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync, closeSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,8 @@ export const SECRET_KEY = 'a-secret-for-local-use-only';
  */
 export async function startStore({ env = {}, parentDir = tmpdir() } = {}) {
   const dataDir = await mkdtemp(join(parentDir, 'strongroom-'));
+  // As root, the embedded Postgres runs as another user, who has to get through.
+  await chmod(dataDir, 0o711);
   const logFile = join(dataDir, 'store.log');
   // Straight to a file: reading a pipe would cost the measuring process time.
   const log = openSync(logFile, 'w');
