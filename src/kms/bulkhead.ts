@@ -18,10 +18,6 @@ export class Bulkhead {
     private readonly queueLimit: number,
   ) {}
 
-  get inFlight(): number {
-    return this.active;
-  }
-
   /**
    * Waits for a slot; every success must be paired with one {@link release}.
    * @throws KmsError `kms-throttled` when the queue is full; the signal's reason when it is aborted while waiting

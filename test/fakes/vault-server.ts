@@ -105,6 +105,7 @@ export async function startVaultServer(options: FakeVaultOptions = {}): Promise<
 }
 
 class VaultServer implements FakeVault {
+  url = '';
   readonly rootToken: string;
   readonly requests: RecordedRequest[] = [];
   private readonly server: Server;
@@ -131,16 +132,13 @@ class VaultServer implements FakeVault {
       : createServer(listener);
   }
 
-  get url(): string {
-    const { port } = this.server.address() as AddressInfo;
-    return `${this.options.tls ? 'https' : 'http'}://${this.options.host ?? '127.0.0.1'}:${port}`;
-  }
-
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen(this.options.port ?? 0, this.options.host ?? '127.0.0.1', resolve);
     });
+    const { port } = this.server.address() as AddressInfo;
+    this.url = `${this.options.tls ? 'https' : 'http'}://${this.options.host ?? '127.0.0.1'}:${port}`;
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
 import type { VaultAuth } from './vault-auth';
 import { objectOf, type VaultClient } from './vault-client';
+import { errorCode } from './vault-errors';
 import { readVaultKey } from './vault-key';
 import { neededCapabilities, vaultPolicyRemedy } from './vault-policy';
 import type { VaultSession } from './vault-session';
@@ -84,7 +85,7 @@ async function resolve(url: URL): Promise<StepFinding> {
     return `${host} is ${addresses.map(({ address }) => address).join(', ')}`;
   } catch (error) {
     throw new StepFailure(
-      `${host} cannot be resolved (${codeOf(error)})`,
+      `${host} cannot be resolved (${errorCode(error)})`,
       'Correct the host name in endpoint, or the DNS of this machine.',
     );
   }
@@ -98,7 +99,7 @@ async function connectTcp(url: URL): Promise<StepFinding> {
     return `Connected to ${socket.remoteAddress ?? host} port ${port}`;
   } catch (error) {
     throw new StepFailure(
-      `No connection to ${host} port ${port} (${codeOf(error)})`,
+      `No connection to ${host} port ${port} (${errorCode(error)})`,
       'Check that Vault is running, that endpoint has the right port, and that no firewall is in between.',
     );
   } finally {
@@ -128,7 +129,7 @@ async function inspectTls(url: URL, { kms, settings }: VaultTestSubject): Promis
       throw error;
     }
     throw new StepFailure(
-      `The TLS handshake failed (${codeOf(error)})`,
+      `The TLS handshake failed (${errorCode(error)})`,
       'Check that the port speaks TLS, and whether Vault asks for a client certificate (client_cert_file, client_key_file).',
     );
   } finally {
@@ -364,12 +365,4 @@ async function ready(socket: Socket, event: 'connect' | 'secureConnect'): Promis
     // TLS 1.3 reports a refused client certificate only after the handshake seemed complete.
     socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error
-    ? String(error.code)
-    : error instanceof Error
-      ? error.message
-      : 'unknown reason';
 }

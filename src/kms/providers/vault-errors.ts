@@ -133,12 +133,14 @@ export function vaultTransportError(
   return new KmsError('kms-unavailable', `${kms} at ${host} cannot be reached (${code})`, { cause });
 }
 
-function errorCode(error: unknown): string {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    const code: unknown = 'code' in current ? current.code : undefined;
+/** The code of an error or of what caused it, such as ECONNREFUSED. */
+export function errorCode(error: unknown): string {
+  for (let current = error; typeof current === 'object' && current !== null;) {
+    const { code, cause } = current as { code?: unknown; cause?: unknown };
     if (typeof code === 'string') {
       return code;
     }
+    current = cause;
   }
   return 'unknown reason';
 }
