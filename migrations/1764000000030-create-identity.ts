@@ -73,17 +73,13 @@ export class CreateIdentity1764000000030 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of [
-      'iam_group_policy',
-      'iam_user_policy',
-      'iam_policy',
-      'iam_group_member',
-      'iam_group',
-      'access_key',
-      'iam_user',
-      'root_credential',
-    ]) {
-      await runner.query(`DROP TABLE ${table}`);
-    }
+    await runner.query('DROP TABLE iam_group_policy');
+    await runner.query('DROP TABLE iam_user_policy');
+    await runner.query('DROP TABLE iam_policy');
+    await runner.query('DROP TABLE iam_group_member');
+    await runner.query('DROP TABLE iam_group');
+    await runner.query('DROP TABLE access_key');
+    await runner.query('DROP TABLE iam_user');
+    await runner.query('DROP TABLE root_credential');
   }
 }

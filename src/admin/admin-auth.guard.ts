@@ -1,5 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import type { Response } from 'express';
 import { requestContext } from '../common/request-context';
 import { DataKeys } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
@@ -28,6 +29,7 @@ export class AdminAuthGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<AdminRequest>();
     const handler = context.getHandler();
     nameOperation(handler.name);
+    context.switchToHttp().getResponse<Response>().setHeader('Cache-Control', 'no-store');
     refuseCrossSite(request);
     request.principal = await this.authenticator.authenticate(request);
     namePrincipal(request.principal.name);

@@ -71,13 +71,14 @@ export class ConfigController {
   @RequiresAction('admin:ConfigUpdate')
   @ApiOperation({
     summary: 'Merge fields into a document',
-    description: 'Validates, tests the connection, stores a new version, and takes effect in every process.',
+    description:
+      'Validates, tests the connection, stores a new version, and takes effect in every process. When the test fails, ' +
+      'nothing changes and the answer is 400 with the report of the test.',
   })
   @FIELDS_BODY
   @ApiOkResponse({ type: ConfigChangeDto })
   @ApiProblem(404, 'There is no such subsystem')
   @ApiProblem(409, 'Somebody else changed it meanwhile, or the environment pins a field')
-  @ApiProblem(422, 'The connection test failed; the report says where and what to do')
   async setConfig(
     @Param() params: ConfigDocumentParams,
     @Body() fields: unknown,
@@ -94,7 +95,6 @@ export class ConfigController {
   @ApiOkResponse({ type: ConfigChangeDto })
   @ApiProblem(404, 'There is no such subsystem')
   @ApiProblem(409, 'Somebody else changed it meanwhile, or the environment pins a field')
-  @ApiProblem(422, 'The connection test failed; the report says where and what to do')
   async replaceConfig(
     @Param() params: ConfigDocumentParams,
     @Body() fields: unknown,
@@ -145,7 +145,7 @@ export class ConfigController {
     @Param() { subsystem, target }: ConfigDocumentParams,
     @Query() { limit }: HistoryQuery,
   ): Promise<ConfigHistoryDto> {
-    return { history: await this.config.history(subsystem, target, limit) };
+    return { entries: await this.config.history(subsystem, target, limit) };
   }
 
   @Post('config/:subsystem/:target/rollback')
@@ -154,7 +154,6 @@ export class ConfigController {
   @ApiOperation({ summary: 'Return to an earlier version; a change like any other, tested and recorded' })
   @ApiOkResponse({ type: ConfigChangeDto })
   @ApiProblem(404, 'There is no such version')
-  @ApiProblem(422, 'The connection test failed; the report says where and what to do')
   async rollbackConfig(
     @Param() { subsystem, target }: ConfigDocumentParams,
     @Body() { version }: RollbackDto,

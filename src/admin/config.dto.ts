@@ -162,7 +162,7 @@ export class ConfigHistoryEntryDto {
 
 export class ConfigHistoryDto {
   @ApiProperty({ type: [ConfigHistoryEntryDto] })
-  history!: readonly ConfigHistoryEntryDto[];
+  entries!: readonly ConfigHistoryEntryDto[];
 }
 
 /** One field of a subsystem, as help for operators and forms. */

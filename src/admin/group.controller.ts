@@ -1,15 +1,20 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { IdentityAdminService } from '../identity/identity-admin.service';
+import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
+import type { AdminRequest } from './admin-request';
 import { GroupDto, GroupListDto } from './identity-response.dto';
 import { CreateGroupDto, EntityNameParams, MembersDto, StatusDto } from './identity.dto';
-import { RequiresAction } from './requires-action.decorator';
+import { AnyCaller, RequiresAction } from './requires-action.decorator';
 
 /** Groups of users that share policies. */
 @AdminController('api/v1/groups', 'identity')
 export class GroupController {
-  constructor(private readonly identity: IdentityAdminService) {}
+  constructor(
+    private readonly identity: IdentityAdminService,
+    private readonly authorizer: AdminAuthorizer,
+  ) {}
 
   @Post()
   @RequiresAction('admin:AddUserToGroup')
@@ -39,11 +44,16 @@ export class GroupController {
   }
 
   @Patch(':name')
-  @RequiresAction('admin:EnableGroup', 'admin:DisableGroup')
+  @AnyCaller()
   @ApiOperation({ summary: 'Enable or disable a group; a disabled one gives its members nothing' })
   @ApiOkResponse({ type: GroupDto })
   @ApiProblem(404, 'There is no such group')
-  async updateGroup(@Param() { name }: EntityNameParams, @Body() { status }: StatusDto): Promise<GroupDto> {
+  async updateGroup(
+    @Param() { name }: EntityNameParams,
+    @Body() { status }: StatusDto,
+    @Req() request: AdminRequest,
+  ): Promise<GroupDto> {
+    await this.authorizer.require(request, [status === 'enabled' ? 'admin:EnableGroup' : 'admin:DisableGroup'], '*');
     return this.identity.setGroupStatus(name, status);
   }
 

@@ -145,7 +145,7 @@ function conditionsOf(given: Record<string, unknown> | undefined): Record<string
         { field: `conditions.${key}`, message: 'must be a text or a list of texts' },
       ]);
     }
-    conditions[key] = value as string | string[];
+    conditions[key] = value;
   }
   return conditions;
 }

@@ -41,7 +41,7 @@ const CONFIG: Readonly<Record<string, ProblemRow>> = {
   'config-unknown-subsystem': row(404, 'Unknown configuration', 'XMinioConfigError'),
   'config-unknown-field': row(400, 'Unknown configuration field', 'XMinioConfigError'),
   'config-invalid': row(400, 'Invalid configuration', 'XMinioAdminConfigBadJSON'),
-  'config-test-failed': row(422, 'Connection test failed', 'XMinioConfigError'),
+  'config-test-failed': row(400, 'Connection test failed', 'XMinioConfigError'),
   'config-not-found': row(404, 'Configuration not found', 'XMinioConfigNotFoundError'),
   'config-version-conflict': row(409, 'Configuration changed meanwhile', 'XMinioConfigError'),
   'config-environment-override': row(409, 'Set by the environment', 'XMinioConfigError'),

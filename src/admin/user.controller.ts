@@ -1,15 +1,20 @@
-import { Body, Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Patch, Post, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { IdentityAdminService } from '../identity/identity-admin.service';
+import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
+import type { AdminRequest } from './admin-request';
 import { UserDto, UserListDto } from './identity-response.dto';
 import { CreateUserDto, EntityNameParams, StatusDto } from './identity.dto';
-import { RequiresAction } from './requires-action.decorator';
+import { AnyCaller, RequiresAction } from './requires-action.decorator';
 
 /** Users. A user signs requests with access keys and may do what its policies and groups allow. */
 @AdminController('api/v1/users', 'identity')
 export class UserController {
-  constructor(private readonly identity: IdentityAdminService) {}
+  constructor(
+    private readonly identity: IdentityAdminService,
+    private readonly authorizer: AdminAuthorizer,
+  ) {}
 
   @Post()
   @RequiresAction('admin:CreateUser')
@@ -38,11 +43,16 @@ export class UserController {
   }
 
   @Patch(':name')
-  @RequiresAction('admin:EnableUser', 'admin:DisableUser')
+  @AnyCaller()
   @ApiOperation({ summary: 'Enable or disable a user; its access keys are refused at once' })
   @ApiOkResponse({ type: UserDto })
   @ApiProblem(404, 'There is no such user')
-  async updateUser(@Param() { name }: EntityNameParams, @Body() { status }: StatusDto): Promise<UserDto> {
+  async updateUser(
+    @Param() { name }: EntityNameParams,
+    @Body() { status }: StatusDto,
+    @Req() request: AdminRequest,
+  ): Promise<UserDto> {
+    await this.authorizer.require(request, [status === 'enabled' ? 'admin:EnableUser' : 'admin:DisableUser'], '*');
     return this.identity.setUserStatus(name, status);
   }
 

@@ -19,7 +19,9 @@ export function compileResources(reader: StatementReader, kind: PolicyKind, acti
   const element = reader.oneOf('Resource', 'NotResource');
   if (element === undefined) {
     const optional =
-      kind.type === 'identity' && actions.patterns.every((action) => RESOURCE_OPTIONAL.test(action.source));
+      kind.type === 'identity' &&
+      actions.patterns.length > 0 &&
+      actions.patterns.every((action) => RESOURCE_OPTIONAL.test(action.source));
     if (!optional) {
       reader.complain('Resource', 'is missing');
     }

@@ -1,0 +1,37 @@
+import { Module } from '@nestjs/common';
+import { ConfigManagerModule } from '../config/config.module';
+import { IdentityModule } from '../identity/identity.module';
+import { KmsModule } from '../kms/kms.module';
+import { AccessKeyController } from './access-key.controller';
+import { AdminAuthGuard } from './admin-auth.guard';
+import { AdminAuthenticator } from './admin-authenticator.service';
+import { AdminAuthorizer } from './admin-authorizer.service';
+import { ConfigHelpController } from './config-help.controller';
+import { ConfigController } from './config.controller';
+import { GroupController } from './group.controller';
+import { KmsAdminService } from './kms-admin.service';
+import { KmsController } from './kms.controller';
+import { MinioKmsController } from './minio-kms.controller';
+import { PolicyController } from './policy.controller';
+import { UpgradeController } from './upgrade.controller';
+import { UserController } from './user.controller';
+import { WhoAmIController } from './whoami.controller';
+
+/** The admin face. `configureAdminApp` must have prepared the application it runs in. */
+@Module({
+  imports: [ConfigManagerModule, IdentityModule, KmsModule],
+  controllers: [
+    ConfigController,
+    ConfigHelpController,
+    KmsController,
+    MinioKmsController,
+    UserController,
+    AccessKeyController,
+    GroupController,
+    PolicyController,
+    WhoAmIController,
+    UpgradeController,
+  ],
+  providers: [AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KmsAdminService],
+})
+export class AdminModule {}

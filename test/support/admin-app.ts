@@ -1,0 +1,60 @@
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { Module } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { AdminModule } from '../../src/admin/admin.module';
+import { configureAdminApp } from '../../src/admin/admin.setup';
+import { RequestObserver, type FinishedRequest } from '../../src/common/request-observer';
+import { Secret } from '../../src/common/secret';
+import { DatabaseModule } from '../../src/database/database.module';
+import { loadSettings } from '../../src/settings/load-settings';
+import { Settings } from '../../src/settings/settings';
+import { SettingsModule } from '../../src/settings/settings.module';
+import { createTestDatabase, type TestDatabase } from './database';
+
+export const ROOT_USER = 'rootuser';
+export const ROOT_PASSWORD = 'root-password-for-tests';
+
+/** The whole admin face in this process, on a database of its own. */
+export interface AdminApp {
+  readonly app: NestExpressApplication;
+  readonly database: TestDatabase;
+  /** Every request that has ended. */
+  readonly finished: FinishedRequest[];
+  close(): Promise<void>;
+}
+
+/** Starts the admin face with the given environment on top of the defaults. */
+export async function startAdminApp(environment: Readonly<Record<string, string>> = {}): Promise<AdminApp> {
+  const database = await createTestDatabase();
+  const finished: FinishedRequest[] = [];
+  class Collector extends RequestObserver {
+    override requestFinished(request: FinishedRequest): void {
+      finished.push(request);
+    }
+  }
+  @Module({ providers: [{ provide: RequestObserver, useClass: Collector }] })
+  class CollectorModule {}
+  const settings = new Settings({
+    ...loadSettings({ STRONGROOM_ROOT_KEY: randomBytes(32).toString('base64'), ...environment }, tmpdir()),
+    databaseUrl: new Secret(database.url),
+    rootUser: ROOT_USER,
+    rootPassword: new Secret(ROOT_PASSWORD),
+  });
+  const module = await Test.createTestingModule({
+    imports: [SettingsModule.forRoot(settings), DatabaseModule, AdminModule, CollectorModule],
+  }).compile();
+  const app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger: ['fatal'] });
+  configureAdminApp(app);
+  await app.listen(0, '127.0.0.1');
+  return {
+    app,
+    database,
+    finished,
+    close: async () => {
+      await app.close();
+      await database.close();
+    },
+  };
+}
