@@ -50,13 +50,15 @@ export class StepRecorder {
   }
 }
 
-function explain(error: unknown): { detail: string; remedy?: string } {
+const LAST_RESORT = 'Look for the reason in the log of the KMS, and try again.';
+
+function explain(error: unknown): { detail: string; remedy: string } {
   if (error instanceof StepFailure) {
-    return { detail: error.detail, remedy: error.remedy };
+    return { detail: error.detail, remedy: error.remedy ?? LAST_RESORT };
   }
   if (error instanceof DomainError) {
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    return { detail: `${error.message}${cause}`, remedy: error.remedy };
+    return { detail: `${error.message}${cause}`, remedy: error.remedy ?? LAST_RESORT };
   }
-  return { detail: error instanceof Error ? error.message : 'Failed unexpectedly' };
+  return { detail: error instanceof Error ? error.message : 'Failed unexpectedly', remedy: LAST_RESORT };
 }
