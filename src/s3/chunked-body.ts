@@ -161,8 +161,8 @@ export class ChunkedBodyDecoder {
       return;
     }
     const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(colon, 0)).trim().toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    const name = trimBlanks(line.slice(0, Math.max(colon, 0))).toLowerCase();
+    const value = trimBlanks(line.slice(colon + 1));
     if (name === TRAILER_SIGNATURE && this.options.signatures !== undefined) {
       this.#trailerSignature = value;
       return;
@@ -193,4 +193,8 @@ export class ChunkedBodyDecoder {
 
 function malformed(message: string): S3Error {
   return new S3Error('InvalidRequest', message);
+}
+
+function trimBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '');
 }
