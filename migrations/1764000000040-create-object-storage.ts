@@ -14,6 +14,46 @@ const ENCRYPTION_COLUMNS = `
   bucket_key boolean,
   multipart boolean NOT NULL DEFAULT false`;
 
+const OBJECT_VERSION = `
+    CREATE TABLE object_version (
+      bucket_id integer NOT NULL,
+      key text COLLATE "C" NOT NULL,
+      version_id text COLLATE "C" NOT NULL,
+      seq bigint NOT NULL,
+      is_current boolean NOT NULL,
+      delete_marker boolean NOT NULL DEFAULT false,
+      size bigint NOT NULL,
+      etag text NOT NULL,
+      last_modified timestamptz(3) NOT NULL,
+      owner text NOT NULL,
+      metadata jsonb NOT NULL,
+      tags jsonb,
+      checksum_algorithm text,
+      checksum_value text,
+      checksum_type text,
+      inline boolean NOT NULL DEFAULT false,
+      blob_id text COLLATE "C",
+      parts jsonb,
+      ${ENCRYPTION_COLUMNS},
+      PRIMARY KEY (bucket_id, key, version_id)
+    ) WITH (fillfactor = 85)`;
+
+const MULTIPART_UPLOAD = `
+    CREATE TABLE multipart_upload (
+      id text COLLATE "C" PRIMARY KEY,
+      bucket_id integer NOT NULL REFERENCES bucket ON DELETE CASCADE,
+      key text COLLATE "C" NOT NULL,
+      owner text NOT NULL,
+      initiated_at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
+      metadata jsonb NOT NULL,
+      tags jsonb,
+      checksum_algorithm text,
+      checksum_type text,
+      completed_at timestamptz,
+      completion jsonb,
+      ${ENCRYPTION_COLUMNS}
+    )`;
+
 /** Buckets, object versions, blobs and uploads in progress; see ARCHITECTURE.md for how they hang together. */
 export class CreateObjectStorage1764000000040 implements MigrationInterface {
   readonly name = 'CreateObjectStorage1764000000040';
@@ -64,29 +104,7 @@ async function createObjects(runner: QueryRunner): Promise<void> {
   await runner.query(`CREATE SEQUENCE object_version_seq AS bigint INCREMENT -1 MAXVALUE -1 START -1 CACHE 1`);
   // No foreign key to the bucket: it would lock the bucket's row on every write. The commit functions take a shared
   // advisory lock on the bucket instead, and deleting a bucket takes it exclusively.
-  await runner.query(`
-    CREATE TABLE object_version (
-      bucket_id integer NOT NULL,
-      key text COLLATE "C" NOT NULL,
-      version_id text COLLATE "C" NOT NULL,
-      seq bigint NOT NULL,
-      is_current boolean NOT NULL,
-      delete_marker boolean NOT NULL DEFAULT false,
-      size bigint NOT NULL,
-      etag text NOT NULL,
-      last_modified timestamptz(3) NOT NULL,
-      owner text NOT NULL,
-      metadata jsonb NOT NULL,
-      tags jsonb,
-      checksum_algorithm text,
-      checksum_value text,
-      checksum_type text,
-      inline boolean NOT NULL DEFAULT false,
-      blob_id text COLLATE "C",
-      parts jsonb,
-      ${ENCRYPTION_COLUMNS},
-      PRIMARY KEY (bucket_id, key, version_id)
-    ) WITH (fillfactor = 85)`);
+  await runner.query(OBJECT_VERSION);
   await runner.query(`CREATE UNIQUE INDEX object_version_current ON object_version (bucket_id, key) WHERE is_current`);
   await runner.query(`CREATE UNIQUE INDEX object_version_newest ON object_version (bucket_id, key, seq)`);
   await runner.query(`CREATE TABLE object_inline (seq bigint PRIMARY KEY, data bytea NOT NULL)`);
@@ -94,21 +112,7 @@ async function createObjects(runner: QueryRunner): Promise<void> {
 }
 
 async function createUploads(runner: QueryRunner): Promise<void> {
-  await runner.query(`
-    CREATE TABLE multipart_upload (
-      id text COLLATE "C" PRIMARY KEY,
-      bucket_id integer NOT NULL REFERENCES bucket ON DELETE CASCADE,
-      key text COLLATE "C" NOT NULL,
-      owner text NOT NULL,
-      initiated_at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', clock_timestamp()),
-      metadata jsonb NOT NULL,
-      tags jsonb,
-      checksum_algorithm text,
-      checksum_type text,
-      completed_at timestamptz,
-      completion jsonb,
-      ${ENCRYPTION_COLUMNS}
-    )`);
+  await runner.query(MULTIPART_UPLOAD);
   await runner.query(
     `CREATE INDEX multipart_upload_open ON multipart_upload (bucket_id, key, id) WHERE completed_at IS NULL`,
   );

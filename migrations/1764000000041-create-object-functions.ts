@@ -31,9 +31,7 @@ export class CreateObjectFunctions1764000000041 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const name of ['upload_part_commit', 'object_delete', 'object_commit', 'object_discard', 'object_blobs']) {
-      await runner.query(`DROP FUNCTION ${name}`);
-    }
+    await runner.query('DROP FUNCTION upload_part_commit, object_delete, object_commit, object_discard, object_blobs');
   }
 }
 
