@@ -2,12 +2,11 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { Response } from 'express';
 import { requestContext } from '../common/request-context';
-import { DataKeys } from '../kms/data-keys';
-import { KmsError } from '../kms/kms-error';
 import { AdminAuthenticator } from './admin-authenticator.service';
-import { AdminAuthorizer, keyResource } from './admin-authorizer.service';
+import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
+import { KeyResources } from './key-resources.service';
 import { REQUIRED_ACTION, type RequiredAction } from './requires-action.decorator';
 
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -22,7 +21,7 @@ export class AdminAuthGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly authenticator: AdminAuthenticator,
     private readonly authorizer: AdminAuthorizer,
-    private readonly keys: DataKeys,
+    private readonly keyResources: KeyResources,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -38,26 +37,13 @@ export class AdminAuthGuard implements CanActivate {
       throw new AdminError('AccessDenied', 'This route is closed');
     }
     if (required.resource !== 'deferred') {
-      const resource = required.resource === 'key' ? this.keyResourceOf(request) : '*';
+      const resource = required.resource === 'key' ? this.keyResources.ofReference(keyReferenceOf(request)) : '*';
       await this.authorizer.require(request, required.actions, resource);
     }
     if (request.bodyProblem !== undefined) {
       throw request.bodyProblem;
     }
     return true;
-  }
-
-  private keyResourceOf(request: AdminRequest): string {
-    const reference = keyReferenceOf(request);
-    try {
-      return keyResource(this.keys.resolve(reference).keyId);
-    } catch (error) {
-      if (!(error instanceof KmsError)) {
-        throw error;
-      }
-      // Whether a KMS is configured is nothing to tell before permission is given; the handler will say it.
-      return keyResource(reference ?? '');
-    }
   }
 }
 

@@ -206,6 +206,8 @@ describe('admin authentication and authorisation', () => {
     await create('?key-id=foreign').expect(403);
     await create('', { key_id: 'foreign' }).expect(403);
     await create('?key-id=foreign', { key_id: 'tenant-1' }).expect(403);
+    // An equal id in another KMS is another key, whether that KMS exists or not.
+    await create('?key-id=vault:default/tenant-1').expect(403);
     await asRoot('post', '/minio/admin/v3/kms/key/create?key-id=hidden').expect(200);
     const { body } = await call('get', '/minio/kms/v1/key/list').auth(id, secret).expect(200);
     expect(body.map((key: { name: string }) => key.name).sort()).toEqual(['other', 'tenant-1', 'tenant-2', 'tenant-3']);

@@ -4,11 +4,6 @@ import type { ConditionValue } from '../identity/identity.types';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
 
-/** The resource name of a KMS key in policies. */
-export function keyResource(keyId: string): string {
-  return `arn:aws:kms:::key/${keyId}`;
-}
-
 /** Asks the policy evaluator on behalf of an authenticated admin request. */
 @Injectable()
 export class AdminAuthorizer {

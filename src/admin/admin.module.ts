@@ -9,6 +9,7 @@ import { AdminAuthorizer } from './admin-authorizer.service';
 import { ConfigHelpController } from './config-help.controller';
 import { ConfigController } from './config.controller';
 import { GroupController } from './group.controller';
+import { KeyResources } from './key-resources.service';
 import { KmsAdminService } from './kms-admin.service';
 import { KmsController } from './kms.controller';
 import { MinioKmsController } from './minio-kms.controller';
@@ -32,6 +33,6 @@ import { WhoAmIController } from './whoami.controller';
     WhoAmIController,
     UpgradeController,
   ],
-  providers: [AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KmsAdminService],
+  providers: [AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KeyResources, KmsAdminService],
 })
 export class AdminModule {}

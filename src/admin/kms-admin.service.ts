@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { KmsService, type KmsKey } from '../kms/kms.service';
-import { AdminAuthorizer, keyResource } from './admin-authorizer.service';
+import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
+import { KeyResources } from './key-resources.service';
 import type { KeyListEntryDto, KeyListQuery, KeyTrialDto, KmsKeyDto, KmsStatusDto } from './kms.dto';
 
 const LIST_ACTIONS = ['kms:ListKeys', 'admin:KMSKeyStatus'];
@@ -15,6 +16,7 @@ export class KmsAdminService {
   constructor(
     private readonly kms: KmsService,
     private readonly authorizer: AdminAuthorizer,
+    private readonly keyResources: KeyResources,
   ) {}
 
   status(): KmsStatusDto {
@@ -56,8 +58,8 @@ export class KmsAdminService {
 
   /** @throws KmsError `kms-key-not-found`, `kms-unsupported` */
   async setEnabled(keyReference: string | undefined, enabled: boolean): Promise<KmsKeyDto> {
-    const reference = keyReference ?? this.kms.resolve(undefined).keyId;
-    return toKeyDto(await this.kms.setKeyEnabled(reference, enabled));
+    const { kms, keyId } = this.kms.resolve(keyReference);
+    return toKeyDto(await this.kms.setKeyEnabled(`${kms}/${keyId}`, enabled));
   }
 
   /** Makes and unwraps a data key; failures of the KMS are part of the answer. */
@@ -78,7 +80,7 @@ export class KmsAdminService {
   async list(request: AdminRequest, query: KeyListQuery): Promise<KeyListEntryDto[]> {
     const visible: KmsKey[] = [];
     for (const key of await this.allKeys(query)) {
-      if (await this.authorizer.allows(request, LIST_ACTIONS, keyResource(key.keyId))) {
+      if (await this.authorizer.allows(request, LIST_ACTIONS, this.keyResources.ofKey(key.kms, key.keyId))) {
         visible.push(key);
       }
     }
