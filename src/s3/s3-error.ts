@@ -117,6 +117,10 @@ function headersOf(error: DomainError, status: number): Readonly<Record<string, 
       headers[header] = headerValueOf(name, error.details[name] as string);
     }
   }
+  if (error.details['deleteMarker'] !== undefined && status === 405) {
+    headers ??= {};
+    headers['Allow'] = 'DELETE';
+  }
   if (status === 503) {
     headers ??= {};
     headers['Retry-After'] = RETRY_AFTER_SECONDS;
