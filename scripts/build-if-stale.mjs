@@ -1,6 +1,6 @@
 // Builds when the compiled program is missing or older than its sources, so that starting again costs nothing.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,7 +20,6 @@ const sources = ['src', 'migrations', 'package-lock.json', 'tsconfig.json', 'tsc
 const stamp = statSync(built, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (Math.max(...sources.map((name) => newest(join(root, name)))) > stamp) {
   process.stdout.write('Building …\n');
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
   const result = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: 'inherit' });
   process.exitCode = result.status ?? 1;
 }
