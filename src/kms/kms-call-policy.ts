@@ -167,28 +167,29 @@ export class KmsCallPolicy {
     const controller = new AbortController();
     const { attemptTimeout } = this.options;
     return new Promise<T>((resolve, reject) => {
-      const abandon = (reason: unknown): void => {
-        controller.abort(reason);
-        reject(reason as Error);
-      };
-      const timer = setTimeout(
-        () => abandon(new KmsError('kms-timeout', `${this.kms} did not answer within ${attemptTimeout} ms`)),
-        attemptTimeout,
-      );
-      const onDeadline = (): void => abandon(deadline.reason);
-      deadline.addEventListener('abort', onDeadline, { once: true });
       const settle = (): boolean => {
         clearTimeout(timer);
         deadline.removeEventListener('abort', onDeadline);
         return !controller.signal.aborted;
       };
+      const abandon = (reason: Error): void => {
+        settle();
+        controller.abort(reason);
+        reject(reason);
+      };
+      const onDeadline = (): void => abandon(deadline.reason as Error);
+      const timer = setTimeout(
+        () => abandon(new KmsError('kms-timeout', `${this.kms} did not answer within ${attemptTimeout} ms`)),
+        attemptTimeout,
+      );
+      deadline.addEventListener('abort', onDeadline, { once: true });
       Promise.resolve()
         .then(() => call(controller.signal))
         .then(
           (result) => (settle() ? resolve(result) : discard?.(result)),
-          (error: unknown) => {
+          (error: Error) => {
             settle();
-            reject(error as Error);
+            reject(error);
           },
         );
     });

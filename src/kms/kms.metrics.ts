@@ -29,12 +29,14 @@ export const kmsInFlight = new Gauge({
 export const kmsTargetOnline = new Gauge({
   name: 'strongroom_kms_online',
   help: '1 while the KMS target answers',
+  aggregator: 'min',
   labelNames: ['provider', 'target'] as const,
 });
 
 export const kmsCircuitOpen = new Gauge({
   name: 'strongroom_kms_circuit_open',
   help: '1 while the circuit breaker of the KMS target is not closed',
+  aggregator: 'max',
   labelNames: ['provider', 'target'] as const,
 });
 

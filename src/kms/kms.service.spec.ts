@@ -141,21 +141,24 @@ describe('KmsService', () => {
       expect((await kms.generateForServer(CONTEXT)).wrapped.kms).toBe('builtin:default');
     });
 
-    it.each([
-      ['second', 'vault:default', 'second'],
-      ['arn:aws:kms:second', 'vault:default', 'second'],
-      ['arn:aws:kms:eu-west-1:111122223333:key/second', 'vault:default', 'second'],
-      ['eu/second', 'vault:eu', 'second'],
-      ['vault:eu/second', 'vault:eu', 'second'],
-      ['vault:eu', 'vault:eu', 'main'],
-      ['builtin:default/any', 'builtin:default', 'any'],
-      // Two targets are named default; the default target is meant.
-      ['default/second', 'vault:default', 'second'],
-    ])('reads %s as key %s of %s', async (reference, target, keyId) => {
+    it('reads every form of a key reference', async () => {
       const { kms, config } = await startProcess();
       await useVault(config);
       await useVault(config, 'eu');
-      expect(kms.resolve(reference)).toEqual({ kms: target, keyId });
+      const read = (reference: string | undefined): string => {
+        const { kms: target, keyId } = kms.resolve(reference);
+        return `${target} ${keyId}`;
+      };
+      expect(read(undefined)).toBe('vault:default main');
+      expect(read('second')).toBe('vault:default second');
+      expect(read('arn:aws:kms:second')).toBe('vault:default second');
+      expect(read('arn:aws:kms:eu-west-1:111122223333:key/second')).toBe('vault:default second');
+      expect(read('eu/second')).toBe('vault:eu second');
+      expect(read('vault:eu/second')).toBe('vault:eu second');
+      expect(read('vault:eu')).toBe('vault:eu main');
+      expect(read('builtin:default/any')).toBe('builtin:default any');
+      // Two targets are named default; the default target is meant.
+      expect(read('default/second')).toBe('vault:default second');
     });
 
     it('refuses a reference to a target that is not there', async () => {

@@ -88,14 +88,14 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   /** Creates a key. @throws KmsError `kms-key-exists`, `kms-unsupported` */
   async createKey(keyReference: string): Promise<KmsKey> {
     return this.onKey(keyReference, 'create', (provider, keyId, options) =>
-      need(provider.createKey, provider, 'create keys')(keyId, options),
+      capable(provider, 'createKey').createKey(keyId, options),
     );
   }
 
   /** Imports a key of 32 bytes. @throws KmsError `kms-key-exists`, `kms-unsupported`, `kms-invalid-request` */
   async importKey(keyReference: string, material: Buffer): Promise<KmsKey> {
     return this.onKey(keyReference, 'import', (provider, keyId, options) =>
-      need(provider.importKey, provider, 'import keys')(keyId, material, options),
+      capable(provider, 'importKey').importKey(keyId, material, options),
     );
   }
 
@@ -107,28 +107,28 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   /** Adds a version to a key; what older versions wrapped stays readable. @throws KmsError `kms-unsupported` */
   async rotateKey(keyReference: string | undefined): Promise<KmsKey> {
     return this.onKey(keyReference, 'rotate', (provider, keyId, options) =>
-      need(provider.rotateKey, provider, 'rotate keys')(keyId, options),
+      capable(provider, 'rotateKey').rotateKey(keyId, options),
     );
   }
 
   /** A disabled key neither wraps nor unwraps. @throws KmsError `kms-unsupported` */
   async setKeyEnabled(keyReference: string, enabled: boolean): Promise<KmsKey> {
     return this.onKey(keyReference, 'enable', (provider, keyId, options) =>
-      need(provider.setKeyEnabled, provider, 'enable and disable keys')(keyId, enabled, options),
+      capable(provider, 'setKeyEnabled').setKeyEnabled(keyId, enabled, options),
     );
   }
 
   /** @param days 7 to 30 @throws KmsError `kms-unsupported`, `kms-invalid-request` */
   async scheduleKeyDeletion(keyReference: string, days: number): Promise<KmsKey> {
     return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
-      need(provider.scheduleKeyDeletion, provider, 'schedule deletions')(keyId, days, options),
+      capable(provider, 'scheduleKeyDeletion').scheduleKeyDeletion(keyId, days, options),
     );
   }
 
   /** The key comes back disabled. @throws KmsError `kms-unsupported`, `kms-invalid-request` */
   async cancelKeyDeletion(keyReference: string): Promise<KmsKey> {
     return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
-      need(provider.cancelKeyDeletion, provider, 'cancel deletions')(keyId, options),
+      capable(provider, 'cancelKeyDeletion').cancelKeyDeletion(keyId, options),
     );
   }
 
@@ -142,7 +142,7 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   async listKeys(kms: string | undefined, pattern: string, marker?: string, limit = 1_000): Promise<KmsKeyPage> {
     const target = this.registry.require(kms ?? this.registry.defaultKms);
     const page = await target.call('list', (provider, signal) =>
-      need(provider.listKeys, provider, 'list keys')(pattern, marker, limit, { signal }),
+      capable(provider, 'listKeys').listKeys(pattern, marker, limit, { signal }),
     );
     return {
       kms: target.kms,
@@ -260,16 +260,22 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   }
 }
 
-/** Binds an optional method of a provider. @throws KmsError `kms-unsupported` when the provider has none */
-function need<A extends unknown[], R>(
-  method: ((...args: A) => R) | undefined,
-  provider: KmsProvider,
-  what: string,
-): (...args: A) => R {
-  if (!method) {
-    throw new KmsError('kms-unsupported', `A KMS of type ${provider.type} cannot ${what} from here`, {
+const ABILITIES = {
+  createKey: 'create keys',
+  importKey: 'import keys',
+  listKeys: 'list keys',
+  rotateKey: 'rotate keys',
+  setKeyEnabled: 'enable and disable keys',
+  scheduleKeyDeletion: 'schedule deletions',
+  cancelKeyDeletion: 'cancel deletions',
+} as const;
+
+/** @throws KmsError `kms-unsupported` when the provider lacks the optional method */
+function capable<M extends keyof typeof ABILITIES>(provider: KmsProvider, method: M): Required<Pick<KmsProvider, M>> {
+  if (!(method in provider)) {
+    throw new KmsError('kms-unsupported', `A KMS of type ${provider.type} cannot ${ABILITIES[method]} from here`, {
       remedy: 'Use the tools of the KMS itself.',
     });
   }
-  return method.bind(provider);
+  return provider as KmsProvider & Required<Pick<KmsProvider, M>>;
 }

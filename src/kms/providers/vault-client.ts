@@ -117,3 +117,8 @@ export class VaultClient {
 export function objectOf(value: unknown): VaultObject {
   return typeof value === 'object' && value !== null ? (value as VaultObject) : {};
 }
+
+/** The value when it is text, else what is given. */
+export function textOf(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
+}

@@ -6,7 +6,7 @@ import { KmsError } from '../kms-error';
 import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
 import type { VaultAuth } from './vault-auth';
-import { objectOf, type VaultClient } from './vault-client';
+import { objectOf, textOf, type VaultClient } from './vault-client';
 import { errorCode } from './vault-errors';
 import { readVaultKey } from './vault-key';
 import { neededCapabilities, vaultPolicyRemedy } from './vault-policy';
@@ -190,7 +190,7 @@ async function checkHealth({ kms, client, signal }: VaultTestSubject): Promise<S
     throw new StepFailure(`${kms} is a disaster recovery secondary`, 'Set endpoint to the primary cluster.');
   }
   const role = health['standby'] === true ? 'standby node' : 'active node';
-  return `Version ${String(health['version'] ?? 'unknown')}, unsealed, ${role}`;
+  return `Version ${textOf(health['version'], 'unknown')}, unsealed, ${role}`;
 }
 
 async function checkToken({ auth, settings, signal }: VaultTestSubject): Promise<StepFinding> {
@@ -222,7 +222,7 @@ async function checkMount({ session, settings, signal }: VaultTestSubject): Prom
   const enable = `Enable transit (vault secrets enable -path=${settings.mountPath} transit), or correct mount_path and namespace.`;
   try {
     const { data } = await session.read(`sys/internal/ui/mounts/${settings.mountPath}`, signal);
-    const type = String(objectOf(data)['type'] ?? 'unknown');
+    const type = textOf(objectOf(data)['type'], 'unknown');
     if (type !== 'transit') {
       throw new StepFailure(`${settings.mountPath} is a secrets engine of type ${type}, not transit`, enable);
     }

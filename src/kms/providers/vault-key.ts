@@ -1,6 +1,6 @@
 import { KmsError } from '../kms-error';
 import type { KeyDescription } from '../kms-provider';
-import { objectOf, type VaultObject } from './vault-client';
+import { objectOf, textOf, type VaultObject } from './vault-client';
 
 /** What has to be known of a transit key to wrap with it. */
 export interface VaultKey {
@@ -20,7 +20,7 @@ const AEAD_TYPES: ReadonlySet<string> = new Set(['aes256-gcm96', 'aes128-gcm96',
  */
 export function readVaultKey(kms: string, name: string, answer: VaultObject): VaultKey {
   const data = objectOf(answer['data']);
-  const type = String(data['type'] ?? '');
+  const type = textOf(data['type'], 'unknown');
   const latest = data['latest_version'];
   if (typeof latest !== 'number') {
     throw new KmsError('kms-protocol', `${kms} describes key ${name} in an unknown way`);
