@@ -33,6 +33,7 @@ export function observeRequests(observer: RequestObserver): RequestHandler {
         path,
         status: response.headersSent ? response.statusCode : CLIENT_LEFT,
         errorCode: typeof errorCode === 'string' ? errorCode : undefined,
+        failure: response.locals['failure'] as unknown,
         bytesIn: contentLength(request.headers['content-length']),
         bytesOut: contentLength(response.getHeader('content-length')),
         seconds: (performance.now() - started) / 1000,

@@ -1,4 +1,4 @@
-import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { ConfigFailure } from '../config/subsystem';
 import { DomainError } from '../common/domain-error';
@@ -12,18 +12,19 @@ const RETRY_AFTER_SECONDS = '5';
 
 /**
  * Turns every failure of the admin face into `application/problem+json`. Expected failures (DomainErrors of the table) are
- * told as they are; anything else is logged with its stack and answered with a fixed text.
+ * told as they are; anything else is told to the request log and answered with a fixed text.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  private readonly logger = new Logger(ProblemFilter.name);
-
   catch(exception: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
     const problem = this.describe(normalize(exception));
     response.locals['errorCode'] = problem.Code;
+    if (problem.status >= 500) {
+      response.locals['failure'] = exception;
+    }
     if (response.headersSent) {
       response.destroy();
       return;
@@ -44,10 +45,6 @@ export class ProblemFilter implements ExceptionFilter {
     const requestId = requestContext.getStore()?.requestId ?? '';
     const found = exception instanceof DomainError ? problemRow(exception.kind) : undefined;
     if (!(exception instanceof DomainError) || found === undefined) {
-      this.logger.error(
-        'Unexpected failure of an admin request',
-        exception instanceof Error ? exception.stack : String(exception),
-      );
       const detail = 'The request failed for an unexpected reason; the log has the details under the request id';
       return {
         type: 'urn:strongroom:problem:internal',

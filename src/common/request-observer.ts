@@ -10,6 +10,8 @@ export interface FinishedRequest {
   readonly status: number;
   /** S3 error code of a refused or failed request. */
   readonly errorCode?: string;
+  /** What made the server fail, for the one log line of the request; absent when the caller was at fault. */
+  readonly failure?: unknown;
   /** Body bytes received. */
   readonly bytesIn: number;
   /** Body bytes sent. */

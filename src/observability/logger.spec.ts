@@ -45,6 +45,14 @@ describe('StructuredLogger', () => {
     expect(lines()[0]).toMatchObject({ msg: 'Login', token: '[redacted]', role: 'store', logger: 'Vault' });
   });
 
+  it('keeps the start-up chatter of the framework for debugging', () => {
+    const { logger, lines } = capture();
+    logger.log('Mapped {/x, GET} route', 'RouterExplorer');
+    expect(lines()).toEqual([]);
+    logger.warn('Unusual', 'RouterExplorer');
+    expect(lines()).toHaveLength(1);
+  });
+
   it('drops what is below its level', () => {
     const { logger, lines } = capture('warn');
     logger.log('hidden');

@@ -13,6 +13,15 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
+/** Nest's own modules, which tell every module and route at each start. */
+const CHATTY_LOGGERS: ReadonlySet<string> = new Set([
+  'InstanceLoader',
+  'NestApplication',
+  'NestFactory',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
+
 type Level = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /**
@@ -62,11 +71,12 @@ export class StructuredLogger implements LoggerService {
   }
 
   /** Nest appends the class name as the last argument and, for errors, the stack before it. */
-  private write(level: Level, message: unknown, rest: readonly unknown[]): void {
-    if (!this.pino.isLevelEnabled(level)) return;
-    const fields: Record<string, unknown> = {};
+  private write(asked: Level, message: unknown, rest: readonly unknown[]): void {
     const extra = [...rest];
-    if (typeof extra.at(-1) === 'string') fields['logger'] = extra.pop();
+    const logger = typeof extra.at(-1) === 'string' ? (extra.pop() as string) : undefined;
+    const level = asked === 'info' && logger !== undefined && CHATTY_LOGGERS.has(logger) ? 'debug' : asked;
+    if (!this.pino.isLevelEnabled(level)) return;
+    const fields: Record<string, unknown> = logger === undefined ? {} : { logger };
     for (const entry of extra) {
       if (entry instanceof Error) fields['err'] = redact(entry);
       else if (typeof entry === 'string') fields['stack'] = redactText(entry);

@@ -1,3 +1,5 @@
+import { DomainError } from '../common/domain-error';
+
 const REDACTED = '[redacted]';
 
 /** Names of fields whose values never reach a log line, wherever they stand. Compared in lower case without separators. */
@@ -52,7 +54,7 @@ export function redactText(text: string): string {
 
 /**
  * Copies a value for the log: secret fields replaced by name, texts by look, bytes by their length, errors reduced to type,
- * kind, message, stack and cause (other own fields of an error, such as the request of an HTTP client, are dropped).
+ * kind, message, stack (of unexpected ones) and cause (other own fields of an error, such as the request of an HTTP client, are dropped).
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
@@ -74,7 +76,8 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
     type: error.name,
     ...(kind === undefined ? {} : { kind }),
     message: redactText(error.message),
-    stack: error.stack === undefined ? undefined : redactText(error.stack),
+    // An expected failure is told by its kind; a stack would only make the line long.
+    ...(error.stack === undefined || error instanceof DomainError ? {} : { stack: redactText(error.stack) }),
     ...(error.cause === undefined || depth >= DEEPEST ? {} : { cause: redact(error.cause, depth + 1) }),
   };
 }

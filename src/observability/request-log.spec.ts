@@ -53,6 +53,13 @@ describe('RequestLog', () => {
     expect(lines[0]?.line).toMatchObject({ msg: 'GetObject 404 NoSuchKey 12.3 ms' });
   });
 
+  it('tells the cause of a server fault in the same line, even when the status had been sent', () => {
+    const failure = new Error('disk full');
+    finish({ failure });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ level: 'error', line: { status: 200, err: failure } });
+  });
+
   it('is silent about health and metrics unless they fail', () => {
     finish({ operation: 'Health' });
     finish({ operation: 'Metrics' });

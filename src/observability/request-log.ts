@@ -37,8 +37,9 @@ export class RequestLog extends RequestObserver {
       bytesIn: request.bytesIn,
       bytesOut: request.bytesOut,
       milliseconds,
+      ...(request.failure === undefined ? {} : { err: request.failure }),
     };
-    if (request.status >= 500) this.logger.error(line);
+    if (request.status >= 500 || request.failure !== undefined) this.logger.error(line);
     else if (request.status === 401 || request.status === 403) this.logger.warn(line);
     else this.logger.log(line);
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Injectable, Logger, Optional } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import { requestContext, type RequestContext } from '../common/request-context';
 import { RequestObserver } from '../common/request-observer';
 import { Settings } from '../settings/settings';
@@ -24,14 +24,13 @@ interface Progress {
   readonly context: RequestContext;
   body?: RequestBody;
   errorCode?: string;
+  failure?: unknown;
   length?: number;
 }
 
 /** The S3 face: takes raw HTTP requests through parse → route → authenticate → authorise → operation → answer. */
 @Injectable()
 export class S3Gateway {
-  private readonly logger = new Logger(S3Gateway.name);
-
   constructor(
     private readonly settings: Settings,
     private readonly authenticator: S3Authenticator,
@@ -99,14 +98,7 @@ export class S3Gateway {
     const answer = s3ErrorAnswer(error);
     progress.errorCode = answer.code;
     if (answer.serverFault) {
-      this.logger.error(
-        {
-          msg: `${progress.context.operation ?? UNKNOWN_OPERATION} failed`,
-          requestId: progress.context.requestId,
-          err: error,
-        },
-        error instanceof Error ? error.stack : undefined,
-      );
+      progress.failure = error;
     }
     if (response.headersSent || response.destroyed) {
       response.destroy();
@@ -146,6 +138,7 @@ export class S3Gateway {
         path: (request.url ?? '/').replace(/\?.*$/s, ''),
         status: response.headersSent ? response.statusCode : CLIENT_LEFT,
         errorCode: progress.errorCode,
+        failure: progress.failure,
         bytesIn: progress.body?.bytesReceived ?? 0,
         bytesOut:
           response.writableFinished && progress.length !== undefined && request.method !== 'HEAD'
