@@ -1,5 +1,5 @@
 import * as sdk from '@aws-sdk/client-s3';
-import { S3Error } from './s3-error';
+import type { S3Error } from './s3-error';
 import { parseS3Request } from './s3-request';
 import { routeOf, S3_ROUTES } from './s3-routes';
 

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { S3Error } from './s3-error';
+import type { S3Error } from './s3-error';
 import { parseXml } from './xml';
 import { element, escapeXml, textElement, xmlDocument } from './xml-writer';
 

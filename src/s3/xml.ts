@@ -116,7 +116,7 @@ function elementOf(name: string, nodes: readonly ParsedNode[], depth: number): X
 }
 
 function cdataText(nodes: readonly ParsedNode[]): string {
-  return nodes.map((node) => String(node[TEXT] ?? '')).join('');
+  return nodes.map((node) => node[TEXT] as string).join('');
 }
 
 function decodeEntities(text: string): string {

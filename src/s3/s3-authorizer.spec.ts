@@ -1,0 +1,132 @@
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutBucketEncryptionCommand,
+  PutObjectCommand,
+  type S3Client,
+  type S3ServiceException,
+} from '@aws-sdk/client-s3';
+import { startS3App, type S3App } from '../../test/support/s3-app';
+import { AccessKeyService } from '../identity/access-key.service';
+import { IdentityAdminService } from '../identity/identity-admin.service';
+import { IdentityService } from '../identity/identity.service';
+import { KmsService } from '../kms/kms.service';
+
+let app: S3App;
+let root: S3Client;
+
+beforeAll(async () => {
+  app = await startS3App();
+  root = app.s3();
+  await root.send(new CreateBucketCommand({ Bucket: 'team' }));
+  await app.module.get(KmsService).createKey('blue');
+  await app.module.get(KmsService).createKey('red');
+});
+
+afterAll(async () => {
+  root.destroy();
+  await app.close();
+});
+
+/** A client of a new user who holds exactly these statements. */
+async function userWith(name: string, statements: readonly object[]): Promise<S3Client> {
+  const admin = app.module.get(IdentityAdminService);
+  await admin.createUser(name);
+  await admin.putPolicy(`${name}-policy`, JSON.stringify({ Version: '2012-10-17', Statement: statements }));
+  await admin.attachPolicy(`${name}-policy`, { user: name });
+  const identity = app.module.get(IdentityService);
+  const caller = (await identity.findCredential(app.target.accessKeyId))?.principal;
+  if (caller === undefined) {
+    throw new Error('Root has no credential');
+  }
+  const { key, secretKey } = await app.module.get(AccessKeyService).create({ userName: name }, caller);
+  return app.s3({ credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secretKey.reveal() } });
+}
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return 'ok';
+  } catch (error) {
+    return (error as S3ServiceException).name;
+  }
+}
+
+const S3_ON_TEAM = { Effect: 'Allow', Action: 's3:*', Resource: ['arn:aws:s3:::team', 'arn:aws:s3:::team/*'] };
+
+describe('permissions on the S3 face', () => {
+  it('hold for exactly the actions and resources of the policy', async () => {
+    const reader = await userWith('reader', [
+      { Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::team/open/*' },
+    ]);
+    await root.send(new PutObjectCommand({ Bucket: 'team', Key: 'open/a', Body: 'a' }));
+    await root.send(new PutObjectCommand({ Bucket: 'team', Key: 'closed/a', Body: 'a' }));
+    const get = (Key: string): Promise<string> => outcome(reader.send(new GetObjectCommand({ Bucket: 'team', Key })));
+    expect(await get('open/a')).toBe('ok');
+    expect(await get('closed/a')).toBe('AccessDenied');
+    expect(await get('open/missing')).toBe('AccessDenied');
+    expect(await outcome(reader.send(new ListObjectsV2Command({ Bucket: 'team' })))).toBe('AccessDenied');
+    expect(await outcome(reader.send(new ListObjectsV2Command({ Bucket: 'nowhere' })))).toBe('AccessDenied');
+    expect(await outcome(reader.send(new CreateBucketCommand({ Bucket: 'mine' })))).toBe('AccessDenied');
+    const copy = new CopyObjectCommand({ Bucket: 'team', Key: 'open/b', CopySource: 'team/open/a' });
+    expect(await outcome(reader.send(copy))).toBe('AccessDenied');
+    const deleted = await reader.send(
+      new DeleteObjectsCommand({ Bucket: 'team', Delete: { Objects: [{ Key: 'open/a' }] } }),
+    );
+    expect(deleted.Errors).toMatchObject([{ Key: 'open/a', Code: 'AccessDenied' }]);
+    expect(await get('open/a')).toBe('ok');
+    reader.destroy();
+  });
+
+  it('are needed on the source of a copy too', async () => {
+    await root.send(new CreateBucketCommand({ Bucket: 'other' }));
+    await root.send(new PutObjectCommand({ Bucket: 'other', Key: 'secret', Body: 's' }));
+    const writer = await userWith('writer', [S3_ON_TEAM]);
+    const copy = new CopyObjectCommand({ Bucket: 'team', Key: 'stolen', CopySource: 'other/secret' });
+    expect(await outcome(writer.send(copy))).toBe('AccessDenied');
+    writer.destroy();
+  });
+
+  it('are asked for each KMS key, of the request and of the bucket rule', async () => {
+    const blue = await userWith('blue', [
+      S3_ON_TEAM,
+      { Effect: 'Allow', Action: ['kms:GenerateDataKey', 'kms:Decrypt'], Resource: 'arn:aws:kms:::key/blue' },
+    ]);
+    const put = (client: S3Client, Key: string, SSEKMSKeyId?: string): Promise<string> =>
+      outcome(
+        client.send(
+          new PutObjectCommand({
+            Bucket: 'team',
+            Key,
+            Body: 'x',
+            ...(SSEKMSKeyId === undefined ? {} : { ServerSideEncryption: 'aws:kms', SSEKMSKeyId }),
+          }),
+        ),
+      );
+    const get = (Key: string): Promise<string> => outcome(blue.send(new GetObjectCommand({ Bucket: 'team', Key })));
+    expect(await put(blue, 'k/blue', 'blue')).toBe('ok');
+    expect(await put(blue, 'k/blue', 'arn:aws:kms:blue')).toBe('ok');
+    expect(await put(blue, 'k/red', 'red')).toBe('AccessDenied');
+    expect(await put(blue, 'k/none', 'no-such-key')).toBe('AccessDenied');
+    expect(await get('k/blue')).toBe('ok');
+    expect(await put(root, 'k/red', 'red')).toBe('ok');
+    expect(await get('k/red')).toBe('AccessDenied');
+    const copy = new CopyObjectCommand({ Bucket: 'team', Key: 'k/copy', CopySource: 'team/k/red' });
+    expect(await outcome(blue.send(copy))).toBe('AccessDenied');
+    expect(await put(blue, 'k/plain')).toBe('ok');
+    await root.send(
+      new PutBucketEncryptionCommand({
+        Bucket: 'team',
+        ServerSideEncryptionConfiguration: {
+          Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: 'red' } }],
+        },
+      }),
+    );
+    expect(await put(blue, 'k/ruled')).toBe('AccessDenied');
+    expect(await put(blue, 'k/blue', 'blue')).toBe('ok');
+    blue.destroy();
+  });
+});
