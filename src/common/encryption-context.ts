@@ -23,7 +23,6 @@ export function canonicalContextText(context: EncryptionContext): string {
 
 function escape(text: string): string {
   return text.replace(
-    // eslint-disable-next-line no-control-regex
     /[\u0000-\u001f"\\<>&\u2028\u2029]/g,
     (character) => SHORT_ESCAPES[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -13,6 +13,8 @@ import { Settings } from '../settings/settings';
 import { loadSettings } from '../settings/load-settings';
 import { isShutdownMessage, type ReadyMessage } from './process-messages';
 
+const IDLE_SWEEP_MS = 50;
+
 /** Runs the whole application in this process until the primary asks it to stop or goes away. */
 export async function runWorker(): Promise<void> {
   const settings = loadSettings();
@@ -58,9 +60,11 @@ function listen(server: Server, settings: Settings): Promise<void> {
 /** Stops accepting, lets requests in flight finish, and closes everything in order. */
 async function drain(server: Server, app: INestApplication, seconds: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  // A connection kept alive becomes idle only when its request in flight has been answered.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
   const timer = setTimeout(() => server.closeAllConnections(), seconds * 1000);
   await closed;
+  clearInterval(idle);
   clearTimeout(timer);
   await app.close();
   if (cluster.worker?.isConnected() === true) {
