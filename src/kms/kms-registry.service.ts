@@ -1,31 +1,18 @@
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ConfigManager } from '../config/config-manager';
-import type { AppliedConfig, FieldProblem, FieldValues } from '../config/subsystem';
+import type { AppliedConfig, FieldValues } from '../config/subsystem';
 import { Keyring } from './keyring';
-import { DEFAULT_CALL_POLICY, type CallPolicyOptions } from './kms-call-policy';
 import { KmsError } from './kms-error';
-import type { ConnectionTestReport, KmsProvider } from './kms-provider';
+import type { ConnectionTestReport } from './kms-provider';
 import { KMS_FIELDS, kmsSettings, validateKmsSettings, type KmsSettings } from './kms-settings';
 import { KmsTarget, type KmsTargetStatus } from './kms-target';
-import { BUILTIN_FIELDS, BuiltinSettingsDto, builtinSettings } from './providers/builtin-settings';
-import { BuiltinProvider } from './providers/builtin.provider';
-import { VAULT_FIELDS, validateVaultSettings, vaultSettings } from './providers/vault-settings';
-import { VaultProvider } from './providers/vault.provider';
-import { validateSettings } from './settings-validation';
+import type { ProviderKind } from './provider-kind';
+import { providerKinds } from './provider-kinds';
 
 export const BUILTIN_KMS = 'builtin:default';
 const VAULT_KMS = 'vault:default';
 const PROBE_INTERVAL = 15_000;
 const TEST_DEADLINE = 60_000;
-
-/** One kind of provider and how its configuration document becomes an instance. */
-interface ProviderKind {
-  readonly subsystem: string;
-  readonly type: string;
-  validate(values: FieldValues): Promise<readonly FieldProblem[]>;
-  create(kms: string, values: FieldValues): KmsProvider;
-  policy(values: FieldValues): CallPolicyOptions;
-}
 
 /** Told when what a target answers may have changed; undefined means settings over all targets. */
 export type TargetListener = (kms: string | undefined) => void;
@@ -53,7 +40,7 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     private readonly config: ConfigManager,
     keyring: Keyring,
   ) {
-    this.kinds = [builtinKind(keyring), VAULT_KIND];
+    this.kinds = providerKinds(keyring);
     this.registerDefinitions();
     this.active.set(BUILTIN_KMS, this.build(this.kind('kms_builtin'), 'default', {}, 0));
   }
@@ -161,22 +148,16 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
       fields: KMS_FIELDS,
       validate: validateKmsSettings,
     });
-    this.config.register({
-      name: 'kms_builtin',
-      description: 'The embedded keyring',
-      multipleTargets: false,
-      fields: BUILTIN_FIELDS,
-      validate: (values) => this.kind('kms_builtin').validate(values),
-      test: (target, values) => this.testCandidate(this.kind('kms_builtin'), target, values),
-    });
-    this.config.register({
-      name: 'kms_vault',
-      description: 'HashiCorp Vault or OpenBao through the transit secrets engine',
-      multipleTargets: true,
-      fields: VAULT_FIELDS,
-      validate: (values) => this.kind('kms_vault').validate(values),
-      test: (target, values) => this.testCandidate(this.kind('kms_vault'), target, values),
-    });
+    for (const kind of this.kinds) {
+      this.config.register({
+        name: kind.subsystem,
+        description: kind.description,
+        multipleTargets: kind.multipleTargets,
+        fields: kind.fields,
+        validate: (values) => kind.validate(values),
+        test: (target, values) => this.testCandidate(kind, target, values),
+      });
+    }
   }
 
   private kind(subsystem: string): ProviderKind {
@@ -258,29 +239,3 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     }
   }
 }
-
-function builtinKind(keyring: Keyring): ProviderKind {
-  return {
-    subsystem: 'kms_builtin',
-    type: 'builtin',
-    validate: (values) => validateSettings(BuiltinSettingsDto, values),
-    create: (_kms, values) => new BuiltinProvider(keyring, builtinSettings(values)),
-    policy: () => DEFAULT_CALL_POLICY,
-  };
-}
-
-const VAULT_KIND: ProviderKind = {
-  subsystem: 'kms_vault',
-  type: 'vault',
-  validate: validateVaultSettings,
-  create: (kms, values) => new VaultProvider(kms, vaultSettings(values)),
-  policy: (values) => {
-    const { timeout, maxRetries } = vaultSettings(values);
-    return {
-      ...DEFAULT_CALL_POLICY,
-      attemptTimeout: timeout,
-      maxRetries,
-      deadline: Math.max(DEFAULT_CALL_POLICY.deadline, timeout),
-    };
-  },
-};

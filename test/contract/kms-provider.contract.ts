@@ -164,7 +164,7 @@ export function describeKmsProvider(
       expect(await provider.describeKey(keyId, options())).toMatchObject({
         keyId,
         state: 'enabled',
-        latestVersion: '1',
+        ...(pinned.keyVersions ? { latestVersion: '1' } : {}),
       });
     });
 
@@ -188,22 +188,24 @@ export function describeKmsProvider(
       expect(second?.nextMarker).toBeUndefined();
     });
 
-    it('unwraps after a rotation what was wrapped before it', async () => {
-      const keyId = await newKey();
-      const before = await provider.generateDataKey(keyId, CONTEXT, options());
-      expect(await provider.rotateKey?.(keyId, options())).toMatchObject({ latestVersion: '2' });
-      const after = await provider.generateDataKey(keyId, CONTEXT, options());
-      expect([before.keyVersion, after.keyVersion]).toEqual(['1', '2']);
-      for (const { plaintext, ciphertext, keyVersion } of [before, after]) {
-        expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, keyVersion, options())).toEqual(plaintext);
-      }
-    });
+    if (pinned.rotateKey) {
+      it('unwraps after a rotation what was wrapped before it', async () => {
+        const keyId = await newKey();
+        const before = await provider.generateDataKey(keyId, CONTEXT, options());
+        expect(await provider.rotateKey?.(keyId, options())).toMatchObject({ latestVersion: '2' });
+        const after = await provider.generateDataKey(keyId, CONTEXT, options());
+        expect([before.keyVersion, after.keyVersion]).toEqual(['1', '2']);
+        for (const { plaintext, ciphertext, keyVersion } of [before, after]) {
+          expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, keyVersion, options())).toEqual(plaintext);
+        }
+      });
 
-    it('does not rotate a key that is not there', async () => {
-      await expect(provider.rotateKey?.(`missing-${randomUUID()}`, options())).rejects.toEqual(
-        failure('kms-key-not-found'),
-      );
-    });
+      it('does not rotate a key that is not there', async () => {
+        await expect(provider.rotateKey?.(`missing-${randomUUID()}`, options())).rejects.toEqual(
+          failure('kms-key-not-found'),
+        );
+      });
+    }
 
     it('serves concurrent callers each their own key', async () => {
       const keyId = await newKey();
@@ -242,7 +244,9 @@ export function describeKmsProvider(
         await expect(provider.decryptDataKey(keyId, ciphertext, CONTEXT, undefined, options())).rejects.toEqual(
           disabled,
         );
-        await expect(provider.rotateKey?.(keyId, options())).rejects.toEqual(disabled);
+        if (pinned.rotateKey) {
+          await expect(provider.rotateKey?.(keyId, options())).rejects.toEqual(disabled);
+        }
         await provider.setKeyEnabled?.(keyId, true, options());
         expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, undefined, options())).toEqual(plaintext);
       });
