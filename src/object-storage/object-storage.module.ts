@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { CryptoModule } from '../crypto/crypto.module';
+import { KmsModule } from '../kms/kms.module';
 import { Settings } from '../settings/settings';
 import { BlobReaper } from './blob-reaper.service';
 import { BlobRepository } from './blob.repository';
@@ -7,6 +8,8 @@ import { BlobStore } from './blob-store';
 import { BucketRepository } from './bucket.repository';
 import { BucketService } from './bucket.service';
 import { FilesystemBlobStore } from './filesystem-blob-store';
+import { KeyUsageRepository } from './key-usage.repository';
+import { KeyUsageService } from './key-usage.service';
 import { ListingRepository } from './listing.repository';
 import { ListingService } from './listing.service';
 import { MultipartRepository } from './multipart.repository';
@@ -24,7 +27,7 @@ import { UploadLister } from './upload-lister.service';
 
 /** Buckets, objects, uploads and their bytes. */
 @Module({
-  imports: [CryptoModule],
+  imports: [CryptoModule, KmsModule],
   providers: [
     {
       provide: BlobStore,
@@ -44,12 +47,14 @@ import { UploadLister } from './upload-lister.service';
     ObjectDeleter,
     PartUploader,
     UploadLister,
+    KeyUsageRepository,
+    KeyUsageService,
     BlobReaper,
     ObjectService,
     MultipartService,
     BucketService,
     ListingService,
   ],
-  exports: [ObjectService, MultipartService, BucketService, ListingService, BlobReaper, BlobStore],
+  exports: [ObjectService, MultipartService, BucketService, ListingService, BlobReaper, BlobStore, KeyUsageService],
 })
 export class ObjectStorageModule {}
