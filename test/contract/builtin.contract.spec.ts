@@ -5,18 +5,9 @@ import { builtinSettings } from '../../src/kms/providers/builtin-settings';
 import { BuiltinProvider } from '../../src/kms/providers/builtin.provider';
 import { createTestDatabase } from '../support/database';
 import { describeKmsProvider } from './kms-provider.contract';
+import { pinnedCapabilities } from './provider-pins';
 
-const CAPABILITIES = {
-  createKey: true,
-  importKey: true,
-  listKeys: true,
-  rotateKey: true,
-  enableDisable: true,
-  scheduleDeletion: true,
-  rewrap: false,
-  bindsContext: true,
-  keyVersions: true,
-};
+const CAPABILITIES = pinnedCapabilities('builtin');
 
 describeKmsProvider('embedded keyring', CAPABILITIES, async () => {
   const { database, close } = await createTestDatabase();

@@ -164,37 +164,45 @@ export function describeKmsProvider(
       expect(await provider.describeKey(keyId, options())).toMatchObject({
         keyId,
         state: 'enabled',
-        ...(pinned.keyVersions ? { latestVersion: '1' } : {}),
+        ...(pinned.keyVersions ? { latestVersion: expect.any(String) } : {}),
       });
     });
 
-    it('does not create a key twice', async () => {
-      const keyId = await newKey();
-      const { plaintext, ciphertext } = await provider.generateDataKey(keyId, CONTEXT, options());
-      await expect(provider.createKey?.(keyId, options())).rejects.toEqual(failure('kms-key-exists'));
-      expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, undefined, options())).toEqual(plaintext);
-    });
+    if (pinned.createKey) {
+      it('does not create a key twice', async () => {
+        const keyId = await newKey();
+        const { plaintext, ciphertext } = await provider.generateDataKey(keyId, CONTEXT, options());
+        await expect(provider.createKey?.(keyId, options())).rejects.toEqual(failure('kms-key-exists'));
+        expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, undefined, options())).toEqual(plaintext);
+      });
+    }
 
-    it('lists keys by pattern, page by page', async () => {
-      const prefix = `page-${randomUUID()}`;
-      const ids = ['a', 'b', 'c'].map((suffix) => `${prefix}-${suffix}`);
-      for (const keyId of ids) {
-        await provider.createKey?.(keyId, options());
-      }
-      const first = await provider.listKeys?.(`${prefix}*`, undefined, 2, options());
-      expect(first?.keys.map(({ keyId }) => keyId)).toEqual(ids.slice(0, 2));
-      const second = await provider.listKeys?.(`${prefix}*`, first?.nextMarker, 2, options());
-      expect(second?.keys.map(({ keyId }) => keyId)).toEqual(ids.slice(2));
-      expect(second?.nextMarker).toBeUndefined();
-    });
+    if (pinned.listKeys) {
+      it('lists keys by pattern, page by page', async () => {
+        const prefix = `page-${randomUUID()}`;
+        const ids = ['a', 'b', 'c'].map((suffix) => `${prefix}-${suffix}`);
+        for (const keyId of ids) {
+          await provider.createKey?.(keyId, options());
+        }
+        const first = await provider.listKeys?.(`${prefix}*`, undefined, 2, options());
+        expect(first?.keys.map(({ keyId }) => keyId)).toEqual(ids.slice(0, 2));
+        const second = await provider.listKeys?.(`${prefix}*`, first?.nextMarker, 2, options());
+        expect(second?.keys.map(({ keyId }) => keyId)).toEqual(ids.slice(2));
+        expect(second?.nextMarker).toBeUndefined();
+      });
+    }
 
     if (pinned.rotateKey) {
       it('unwraps after a rotation what was wrapped before it', async () => {
         const keyId = await newKey();
         const before = await provider.generateDataKey(keyId, CONTEXT, options());
-        expect(await provider.rotateKey?.(keyId, options())).toMatchObject({ latestVersion: '2' });
+        const rotated = await provider.rotateKey?.(keyId, options());
         const after = await provider.generateDataKey(keyId, CONTEXT, options());
-        expect([before.keyVersion, after.keyVersion]).toEqual(['1', '2']);
+        if (pinned.keyVersions) {
+          expect(rotated?.latestVersion).toBe(after.keyVersion);
+          expect(before.keyVersion).toEqual(expect.any(String));
+          expect(before.keyVersion).not.toBe(after.keyVersion);
+        }
         for (const { plaintext, ciphertext, keyVersion } of [before, after]) {
           expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, keyVersion, options())).toEqual(plaintext);
         }

@@ -3,18 +3,9 @@ import { vaultSettings } from '../../src/kms/providers/vault-settings';
 import { VaultProvider } from '../../src/kms/providers/vault.provider';
 import { startVaultServer, type FakeVault, type FakeVaultOptions } from '../fakes/vault-server';
 import { describeKmsProvider, type ContractSubject } from './kms-provider.contract';
+import { pinnedCapabilities } from './provider-pins';
 
-const CAPABILITIES = {
-  createKey: true,
-  importKey: false,
-  listKeys: true,
-  rotateKey: true,
-  enableDisable: false,
-  scheduleDeletion: false,
-  rewrap: false,
-  bindsContext: true,
-  keyVersions: true,
-};
+const CAPABILITIES = pinnedCapabilities('vault');
 
 /** A provider whose created keys are plain ones, so that the suite covers binding by associated data. */
 class PlainKeysProvider extends VaultProvider {

@@ -1,33 +1,16 @@
-import { timingSafeEqual } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
-import { connect, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { KmsError } from '../kms-error';
 import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
+import { compareClocks, runNetworkSteps } from './network-steps';
+import { proveRoundTrip } from './round-trip-step';
 import type { VaultAuth } from './vault-auth';
 import { objectOf, textOf, type VaultClient } from './vault-client';
-import { errorCode } from './vault-errors';
 import { readVaultKey } from './vault-key';
 import { neededCapabilities, vaultPolicyRemedy } from './vault-policy';
 import type { VaultSession } from './vault-session';
 import type { VaultSettings } from './vault-settings';
-import { loadTlsMaterial } from './vault-transport';
 
-const CONNECT_TIMEOUT = 5_000;
-const EXPIRY_WARNING_DAYS = 14;
-const DAY = 86_400_000;
-const SKEW_WARNING_SECONDS = 30;
 const SHORT_TOKEN_SECONDS = 3_600;
-const NAMED_CERTIFICATE_ERRORS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'the certificate has expired',
-  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed and not trusted',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the chain ends in an authority that is not trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the authority that signed the certificate is missing',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the authority that signed the certificate is missing',
-  UNABLE_TO_GET_ISSUER_CERT: 'the authority that signed the certificate is missing',
-};
 
 /** The parts of a provider that the test looks at one by one. */
 export interface VaultTestSubject {
@@ -43,16 +26,23 @@ export interface VaultTestSubject {
 /** Goes the whole way to an unwrapped data key, step by step; a step that fails says what to do, and the rest is skipped. */
 export async function testVaultConnection(subject: VaultTestSubject): Promise<ConnectionTestReport> {
   const steps = new StepRecorder();
-  const url = new URL(subject.settings.endpoint);
   const step = (name: string, work: (bounded: VaultTestSubject) => Promise<StepFinding>): Promise<void> =>
     steps.run(name, () => {
       const signal = AbortSignal.any([subject.signal, AbortSignal.timeout(subject.settings.timeout)]);
       return work({ ...subject, signal });
     });
   let wraps: 'datakey' | 'encrypt' = 'encrypt';
-  await step('dns', () => resolve(url));
-  await step('tcp', () => connectTcp(url));
-  await step('tls', (bounded) => inspectTls(url, bounded));
+  await runNetworkSteps(step, {
+    kms: subject.kms,
+    url: new URL(subject.settings.endpoint),
+    tls: subject.settings.tls,
+    service: 'Vault',
+    field: 'endpoint',
+    certificateRemedy:
+      'Set ca_file or ca_pem to the authority that signed the certificate, or tls_server_name to a name in it; renew it if it has expired.',
+    handshakeRemedy:
+      'Check that the port speaks TLS, and whether Vault asks for a client certificate (client_cert_file, client_key_file).',
+  });
   await step('health', checkHealth);
   await step('authentication', checkToken);
   await step('mount', checkMount);
@@ -62,120 +52,15 @@ export async function testVaultConnection(subject: VaultTestSubject): Promise<Co
     return key.detail;
   });
   await step('permissions', (bounded) => checkPermissions(bounded, wraps));
-  await step('round trip', roundTrip);
-  await step('clock', compareClocks);
+  await step('round trip', ({ kms, provider, settings, signal }) =>
+    proveRoundTrip(
+      { kms, provider, keyId: settings.keyName, signal },
+      // Vault before 1.9 ignores associated data without a word, and then nothing binds a wrapped key to its object.
+      'Use Vault 1.9 or newer, or a key created with derived=true.',
+    ),
+  );
+  await step('clock', async ({ client }) => compareClocks('Vault', client.transport.lastDate));
   return steps.report();
-}
-
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
-}
-
-function portOf(url: URL): number {
-  return Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-}
-
-async function resolve(url: URL): Promise<StepFinding> {
-  const host = hostOf(url);
-  if (isIP(host) !== 0) {
-    return `${host} is an address already`;
-  }
-  try {
-    const addresses = await lookup(host, { all: true });
-    return `${host} is ${addresses.map(({ address }) => address).join(', ')}`;
-  } catch (error) {
-    throw new StepFailure(
-      `${host} cannot be resolved (${errorCode(error)})`,
-      'Correct the host name in endpoint, or the DNS of this machine.',
-    );
-  }
-}
-
-async function connectTcp(url: URL): Promise<StepFinding> {
-  const [host, port] = [hostOf(url), portOf(url)];
-  const socket = connect({ host, port });
-  try {
-    await ready(socket, 'connect');
-    return `Connected to ${socket.remoteAddress ?? host} port ${port}`;
-  } catch (error) {
-    throw new StepFailure(
-      `No connection to ${host} port ${port} (${errorCode(error)})`,
-      'Check that Vault is running, that endpoint has the right port, and that no firewall is in between.',
-    );
-  } finally {
-    socket.destroy();
-  }
-}
-
-async function inspectTls(url: URL, { kms, settings }: VaultTestSubject): Promise<StepFinding> {
-  const host = hostOf(url);
-  if (url.protocol === 'http:') {
-    const local = host === 'localhost' || host === '::1' || host.startsWith('127.');
-    const detail = 'endpoint is http: data keys travel unencrypted';
-    return local
-      ? { outcome: 'skipped', detail }
-      : { outcome: 'warning', detail, remedy: 'Use https unless the network is trusted.' };
-  }
-  const material = await loadTlsMaterial(kms, settings.tls);
-  const name = settings.tls.serverName ?? host;
-  const servername = isIP(name) === 0 ? name : undefined;
-  // Verified below rather than by the handshake, so that a bad certificate can still be described.
-  const socket = connectTls({ host, port: portOf(url), ...material, servername, rejectUnauthorized: false });
-  try {
-    await ready(socket, 'secureConnect');
-    return judgeCertificate(socket, name, settings.tls.skipVerify);
-  } catch (error) {
-    if (error instanceof StepFailure) {
-      throw error;
-    }
-    throw new StepFailure(
-      `The TLS handshake failed (${errorCode(error)})`,
-      'Check that the port speaks TLS, and whether Vault asks for a client certificate (client_cert_file, client_key_file).',
-    );
-  } finally {
-    socket.destroy();
-  }
-}
-
-function judgeCertificate(socket: TLSSocket, name: string, skipVerify: boolean): StepFinding {
-  const certificate = socket.getPeerCertificate();
-  const problem = chainProblem(socket) ?? checkServerIdentity(name, certificate)?.message;
-  const facts = describeCertificate(socket, certificate);
-  if (skipVerify) {
-    return {
-      outcome: 'warning',
-      detail: `${facts}; not verified because tls_skip_verify is on${problem === undefined ? '' : `, otherwise refused: ${problem}`}`,
-      remedy: 'Set ca_file or ca_pem and turn tls_skip_verify off.',
-    };
-  }
-  if (problem !== undefined) {
-    throw new StepFailure(
-      `${problem}; ${facts}`,
-      'Set ca_file or ca_pem to the authority that signed the certificate, or tls_server_name to a name in it; renew it if it has expired.',
-    );
-  }
-  const daysLeft = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY);
-  return daysLeft < EXPIRY_WARNING_DAYS
-    ? {
-        outcome: 'warning',
-        detail: `${facts}; it expires in ${daysLeft} days`,
-        remedy: 'Renew the certificate of Vault.',
-      }
-    : facts;
-}
-
-function chainProblem(socket: TLSSocket): string | undefined {
-  if (socket.authorized) {
-    return undefined;
-  }
-  const code = String(socket.authorizationError);
-  return NAMED_CERTIFICATE_ERRORS[code] ?? `the certificate is not accepted (${code})`;
-}
-
-function describeCertificate(socket: TLSSocket, certificate: PeerCertificate): string {
-  const names = certificate.subjectaltname ?? `CN=${String(certificate.subject?.CN ?? 'none')}`;
-  const issuer = String(certificate.issuer?.CN ?? certificate.issuer?.O ?? 'unknown');
-  return `${socket.getProtocol() ?? 'TLS'}, certificate for ${names}, issued by ${issuer}, valid until ${certificate.valid_to}`;
 }
 
 async function checkHealth({ kms, client, signal }: VaultTestSubject): Promise<StepFinding> {
@@ -297,72 +182,4 @@ async function checkKey({
     derived,
     detail: `Key ${keyId} is there (${algorithm}, version ${latestVersion ?? 'unknown'}), binding by ${binding}`,
   };
-}
-
-async function roundTrip({ kms, provider, settings, signal }: VaultTestSubject): Promise<StepFinding> {
-  const context = { purpose: 'strongroom-connection-test' };
-  const { plaintext, ciphertext, keyVersion } = await provider.generateDataKey(settings.keyName, context, { signal });
-  try {
-    const opened = await provider.decryptDataKey(settings.keyName, ciphertext, context, keyVersion, { signal });
-    const same = timingSafeEqual(plaintext, opened);
-    opened.fill(0);
-    if (!same) {
-      throw new StepFailure(
-        `${kms} unwrapped another data key than it had wrapped`,
-        'Do not use this Vault; look for a faulty proxy or plugin.',
-      );
-    }
-    await refusesOtherContext({ kms, provider, settings, signal }, ciphertext, keyVersion);
-    return 'A data key was made, unwrapped and compared; another encryption context is refused';
-  } finally {
-    plaintext.fill(0);
-  }
-}
-
-/** Vault before 1.9 ignores associated data without a word, and then nothing binds a wrapped key to its object. */
-async function refusesOtherContext(
-  { kms, provider, settings, signal }: Pick<VaultTestSubject, 'kms' | 'provider' | 'settings' | 'signal'>,
-  ciphertext: Buffer,
-  keyVersion: string | undefined,
-): Promise<void> {
-  const other = { purpose: 'strongroom-connection-test', other: 'context' };
-  try {
-    (await provider.decryptDataKey(settings.keyName, ciphertext, other, keyVersion, { signal })).fill(0);
-  } catch (error) {
-    if (error instanceof KmsError && error.kind === 'kms-invalid-ciphertext') {
-      return;
-    }
-    throw error;
-  }
-  throw new StepFailure(
-    `${kms} does not bind the encryption context`,
-    'Use Vault 1.9 or newer, or a key created with derived=true.',
-  );
-}
-
-function compareClocks({ client }: VaultTestSubject): Promise<StepFinding> {
-  const { lastDate } = client.transport;
-  if (lastDate === undefined || Number.isNaN(lastDate.getTime())) {
-    return Promise.resolve({ outcome: 'skipped', detail: 'Vault tells no time' });
-  }
-  const skew = Math.round((lastDate.getTime() - Date.now()) / 1_000);
-  return Promise.resolve(
-    Math.abs(skew) > SKEW_WARNING_SECONDS
-      ? {
-          outcome: 'warning',
-          detail: `The clocks differ by ${skew} s`,
-          remedy: 'Synchronise the clocks; certificates and tokens expire by them.',
-        }
-      : `The clocks differ by ${Math.abs(skew)} s`,
-  );
-}
-
-async function ready(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
-  await new Promise<void>((resolvePromise, reject) => {
-    socket.setTimeout(CONNECT_TIMEOUT, () => reject(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
-    socket.once(event, resolvePromise);
-    socket.once('error', reject);
-    // TLS 1.3 reports a refused client certificate only after the handshake seemed complete.
-    socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
-  });
 }

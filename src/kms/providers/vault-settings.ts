@@ -14,6 +14,7 @@ import { Secret } from '../../common/secret';
 import type { FieldDefinition, FieldProblem, FieldValues } from '../../config/subsystem';
 import { parseDuration } from '../../settings/units';
 import { validateSettings, withoutBlanks } from '../settings-validation';
+import type { TlsSettings } from './tls-material';
 
 export const TRANSIT_KEY_NAME = /^\w(?:[\w.-]*\w)?$/;
 const MOUNT_PATH = /^\w(?:[\w.-]*\w)?(?:\/\w(?:[\w.-]*\w)?)*$/;
@@ -218,16 +219,6 @@ export type VaultCredentials =
       readonly mount: string;
     };
 
-/** What TLS connections to Vault are made with; files are read when a connection is first needed. */
-export interface VaultTls {
-  readonly caFile?: string;
-  readonly caPem?: string;
-  readonly clientCertFile?: string;
-  readonly clientKeyFile?: string;
-  readonly skipVerify: boolean;
-  readonly serverName?: string;
-}
-
 /** Settings of one Vault target, ready for use. Times are milliseconds. */
 export interface VaultSettings {
   readonly endpoint: string;
@@ -235,7 +226,7 @@ export interface VaultSettings {
   readonly credentials: VaultCredentials;
   readonly mountPath: string;
   readonly namespace?: string;
-  readonly tls: VaultTls;
+  readonly tls: TlsSettings;
   readonly keyVersion?: number;
   readonly timeout: number;
   readonly maxRetries: number;

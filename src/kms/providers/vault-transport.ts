@@ -1,9 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { KmsError } from '../kms-error';
-import { vaultTransportError } from './vault-errors';
-import type { VaultTls } from './vault-settings';
+import { loadTlsMaterial, type TlsSettings } from './tls-material';
+import { transportError } from './transport-errors';
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 const MAX_SAME_ORIGIN_REDIRECTS = 2;
@@ -26,15 +24,6 @@ export interface VaultTransportResponse {
   readonly request: { readonly path: string };
 }
 
-/** PEM texts of {@link VaultTls}, as node:tls takes them. */
-export interface VaultTlsMaterial {
-  readonly ca?: string[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly servername?: string;
-  readonly rejectUnauthorized: boolean;
-}
-
 /**
  * The sockets under node-vault. It owns what node-vault leaves to chance: certificates, no proxies, a bounded answer, a
  * signal that ends the call, and redirects, which are followed inside the same origin only, because the token goes along.
@@ -46,7 +35,7 @@ export class VaultTransport {
 
   constructor(
     private readonly kms: string,
-    private readonly tls: VaultTls,
+    private readonly tls: TlsSettings,
   ) {}
 
   /** In the form of node-vault's injectable `request-promise`. */
@@ -84,7 +73,7 @@ export class VaultTransport {
         return { statusCode: answer.statusCode, body, request: { path: url.pathname } };
       }
     } catch (error) {
-      throw vaultTransportError(this.kms, url.host, error, options.signal);
+      throw transportError(this.kms, url.host, error, options.signal);
     }
   }
 
@@ -143,44 +132,5 @@ export class VaultTransport {
     );
     this.agent.catch(() => (this.agent = undefined));
     return this.agent;
-  }
-}
-
-/**
- * Reads the certificates a connection needs.
- * @throws KmsError `kms-not-configured` naming the file that cannot be read
- */
-export async function loadTlsMaterial(kms: string, tls: VaultTls): Promise<VaultTlsMaterial> {
-  const [ca, cert, key] = await Promise.all([
-    tls.caFile === undefined ? undefined : readAuthorities(kms, tls.caFile),
-    tls.clientCertFile === undefined ? undefined : readPem(kms, 'client_cert_file', tls.clientCertFile),
-    tls.clientKeyFile === undefined ? undefined : readPem(kms, 'client_key_file', tls.clientKeyFile),
-  ]);
-  return {
-    ca: ca ?? (tls.caPem === undefined ? undefined : [tls.caPem]),
-    cert,
-    key,
-    servername: tls.serverName,
-    // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
-    rejectUnauthorized: !tls.skipVerify,
-  };
-}
-
-async function readAuthorities(kms: string, path: string): Promise<string[]> {
-  const isDirectory = (await stat(path).catch(() => undefined))?.isDirectory() === true;
-  const files = isDirectory
-    ? (await readdir(path)).filter((name) => /\.(pem|crt|cer)$/.test(name)).map((name) => join(path, name))
-    : [path];
-  return Promise.all(files.map(async (file) => (await readPem(kms, 'ca_file', file)).toString('utf8')));
-}
-
-async function readPem(kms: string, field: string, path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new KmsError('kms-not-configured', `${kms}: the file of ${field} cannot be read`, {
-      cause,
-      remedy: `Make ${path} readable, or correct ${field}.`,
-    });
   }
 }

@@ -1,0 +1,184 @@
+import { lookup } from 'node:dns/promises';
+import { connect, isIP, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
+import { StepFailure, type StepFinding } from '../step-recorder';
+import { loadTlsMaterial, type TlsSettings } from './tls-material';
+import { errorCode } from './transport-errors';
+
+const CONNECT_TIMEOUT = 5_000;
+const EXPIRY_WARNING_DAYS = 14;
+const DAY = 86_400_000;
+const SKEW_WARNING_SECONDS = 30;
+const NAMED_CERTIFICATE_ERRORS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'the certificate has expired',
+  CERT_NOT_YET_VALID: 'the certificate is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed and not trusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the chain ends in an authority that is not trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the authority that signed the certificate is missing',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the authority that signed the certificate is missing',
+  UNABLE_TO_GET_ISSUER_CERT: 'the authority that signed the certificate is missing',
+};
+
+/** Where a KMS is and how its connections are secured. */
+export interface NetworkEndpoint {
+  /** `<type>:<target>`, for messages */
+  readonly kms: string;
+  readonly url: URL;
+  readonly tls: TlsSettings;
+  /** Name of the service in messages, such as `Vault`. */
+  readonly service: string;
+  /** The setting that holds the address. */
+  readonly field: string;
+  /** What makes a certificate acceptable that is not. */
+  readonly certificateRemedy: string;
+  /** What may be wrong when the handshake itself fails. */
+  readonly handshakeRemedy: string;
+}
+
+/** Runs one named step of a connection test. */
+export type StepRunner = (name: string, work: () => Promise<StepFinding>) => Promise<void>;
+
+/** The steps `dns`, `tcp` and `tls`, which every KMS behind a network has in common. */
+export async function runNetworkSteps(step: StepRunner, endpoint: NetworkEndpoint): Promise<void> {
+  await step('dns', () => resolve(endpoint));
+  await step('tcp', () => connectTcp(endpoint));
+  await step('tls', () => inspectTls(endpoint));
+}
+
+/**
+ * Compares the clock of this machine with the time a service told.
+ * @param told the `Date` header of its last answer
+ */
+export function compareClocks(service: string, told: Date | undefined): StepFinding {
+  if (told === undefined || Number.isNaN(told.getTime())) {
+    return { outcome: 'skipped', detail: `${service} tells no time` };
+  }
+  const skew = Math.round((told.getTime() - Date.now()) / 1_000);
+  return Math.abs(skew) > SKEW_WARNING_SECONDS
+    ? {
+        outcome: 'warning',
+        detail: `The clocks differ by ${skew} s`,
+        remedy: 'Synchronise the clocks; certificates and tokens expire by them.',
+      }
+    : `The clocks differ by ${Math.abs(skew)} s`;
+}
+
+function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+function portOf(url: URL): number {
+  return Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+}
+
+async function resolve({ url, field }: NetworkEndpoint): Promise<StepFinding> {
+  const host = hostOf(url);
+  if (isIP(host) !== 0) {
+    return `${host} is an address already`;
+  }
+  try {
+    const addresses = await lookup(host, { all: true });
+    return `${host} is ${addresses.map(({ address }) => address).join(', ')}`;
+  } catch (error) {
+    throw new StepFailure(
+      `${host} cannot be resolved (${errorCode(error)})`,
+      `Correct the host name in ${field}, or the DNS of this machine.`,
+    );
+  }
+}
+
+async function connectTcp({ url, service, field }: NetworkEndpoint): Promise<StepFinding> {
+  const [host, port] = [hostOf(url), portOf(url)];
+  const socket = connect({ host, port });
+  try {
+    await ready(socket, 'connect');
+    return `Connected to ${socket.remoteAddress ?? host} port ${port}`;
+  } catch (error) {
+    throw new StepFailure(
+      `No connection to ${host} port ${port} (${errorCode(error)})`,
+      `Check that ${service} is running, that ${field} has the right port, and that no firewall is in between.`,
+    );
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function inspectTls(endpoint: NetworkEndpoint): Promise<StepFinding> {
+  const { kms, url, tls, field } = endpoint;
+  const host = hostOf(url);
+  if (url.protocol === 'http:') {
+    const local = host === 'localhost' || host === '::1' || host.startsWith('127.');
+    const detail = `${field} is http: data keys travel unencrypted`;
+    return local
+      ? { outcome: 'skipped', detail }
+      : { outcome: 'warning', detail, remedy: 'Use https unless the network is trusted.' };
+  }
+  const material = await loadTlsMaterial(kms, tls);
+  const name = tls.serverName ?? host;
+  const servername = isIP(name) === 0 ? name : undefined;
+  // Verified below rather than by the handshake, so that a bad certificate can still be described.
+  const socket = connectTls({ host, port: portOf(url), ...material, servername, rejectUnauthorized: false });
+  try {
+    await ready(socket, 'secureConnect');
+    return judgeCertificate(socket, name, endpoint);
+  } catch (error) {
+    if (error instanceof StepFailure) {
+      throw error;
+    }
+    throw new StepFailure(`The TLS handshake failed (${errorCode(error)})`, endpoint.handshakeRemedy);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function judgeCertificate(
+  socket: TLSSocket,
+  name: string,
+  { tls, service, certificateRemedy }: NetworkEndpoint,
+): StepFinding {
+  const certificate = socket.getPeerCertificate();
+  const problem = chainProblem(socket) ?? checkServerIdentity(name, certificate)?.message;
+  const facts = describeCertificate(socket, certificate);
+  if (tls.skipVerify) {
+    return {
+      outcome: 'warning',
+      detail: `${facts}; not verified because tls_skip_verify is on${problem === undefined ? '' : `, otherwise refused: ${problem}`}`,
+      remedy: 'Set ca_file or ca_pem and turn tls_skip_verify off.',
+    };
+  }
+  if (problem !== undefined) {
+    throw new StepFailure(`${problem}; ${facts}`, certificateRemedy);
+  }
+  const daysLeft = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY);
+  return daysLeft < EXPIRY_WARNING_DAYS
+    ? {
+        outcome: 'warning',
+        detail: `${facts}; it expires in ${daysLeft} days`,
+        remedy: `Renew the certificate of ${service}.`,
+      }
+    : facts;
+}
+
+function chainProblem(socket: TLSSocket): string | undefined {
+  if (socket.authorized) {
+    return undefined;
+  }
+  const code = String(socket.authorizationError);
+  return NAMED_CERTIFICATE_ERRORS[code] ?? `the certificate is not accepted (${code})`;
+}
+
+function describeCertificate(socket: TLSSocket, certificate: PeerCertificate): string {
+  const names = certificate.subjectaltname ?? `CN=${String(certificate.subject?.CN ?? 'none')}`;
+  const issuer = String(certificate.issuer?.CN ?? certificate.issuer?.O ?? 'unknown');
+  return `${socket.getProtocol() ?? 'TLS'}, certificate for ${names}, issued by ${issuer}, valid until ${certificate.valid_to}`;
+}
+
+async function ready(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  await new Promise<void>((resolvePromise, reject) => {
+    socket.setTimeout(CONNECT_TIMEOUT, () => reject(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' })));
+    socket.once(event, resolvePromise);
+    socket.once('error', reject);
+    // TLS 1.3 reports a refused client certificate only after the handshake seemed complete.
+    socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));
+  });
+}
