@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService } from '../identity/identity.service';
+import { hasLegacySignature, verifyLegacySignature } from '../identity/sigv2/legacy-signature-verifier';
 import { verifySignature, type CredentialLookup, type VerificationPolicy } from '../identity/sigv4/signature-verifier';
 import { Settings } from '../settings/settings';
 import type { S3Call } from './s3-call';
@@ -21,6 +22,10 @@ export class S3Authenticator {
    */
   async authenticate(call: S3Call): Promise<void> {
     const { http, request } = call;
+    if (hasLegacySignature(http.headers, request.query)) {
+      await this.#authenticateLegacy(call);
+      return;
+    }
     const verified = await verifySignature(
       {
         method: http.method ?? 'GET',
@@ -38,5 +43,22 @@ export class S3Authenticator {
       call.signature = verified;
       call.body.signature = verified;
     }
+  }
+
+  async #authenticateLegacy(call: S3Call): Promise<void> {
+    const { http, request } = call;
+    const verified = await verifyLegacySignature(
+      {
+        method: http.method ?? 'GET',
+        resourcePath: request.hostBucket ? `/${request.bucket}${request.rawPath}` : request.rawPath,
+        headers: http.headers,
+        query: request.query,
+      },
+      this.#policy.clockSkewSeconds,
+      this.#lookup,
+      new Date(),
+    );
+    call.principal = verified.principal;
+    call.signature = verified;
   }
 }

@@ -83,7 +83,7 @@ export class S3Authorizer {
    * @throws S3Error AccessDenied, InvalidArgument
    */
   async authorizeEncryption(call: S3Call, requested: EncryptionRequest | undefined): Promise<void> {
-    if (call.principal.kind === 'root') {
+    if (call.principal.kind === 'root' && call.signature?.version !== 2) {
       return;
     }
     const { encryption } = await this.buckets.get(call.bucket);
@@ -105,14 +105,15 @@ export class S3Authorizer {
    * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key.
    *
    * @param keyReference as a client sends it; undefined for the default key
-   * @throws S3Error AccessDenied, InvalidArgument for anonymous callers
+   * @throws S3Error AccessDenied, InvalidArgument for requests without a signature of Version 4
    * @throws KmsError `kms-not-configured` when there is no such KMS
    */
   async requireKey(call: S3Call, action: 'kms:GenerateDataKey' | 'kms:Decrypt', keyReference?: string): Promise<void> {
-    if (call.principal.kind === 'root') {
+    const signedWell = call.signature?.version === 4;
+    if (call.principal.kind === 'root' && signedWell) {
       return;
     }
-    if (call.principal.kind === 'anonymous') {
+    if (!signedWell) {
       throw new S3Error(
         'InvalidArgument',
         'Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.',

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { ANONYMOUS, type Principal } from '../identity/identity.types';
+import type { VerifiedLegacySignature } from '../identity/sigv2/legacy-signature-verifier';
 import type { VerifiedSignature } from '../identity/sigv4/signature-verifier';
 import type { RequestBody } from './request-body';
 import type { S3Request } from './s3-request';
@@ -10,7 +11,7 @@ import type { S3Route } from './s3-routes';
 export class S3Call {
   /** Who asks; anonymous until authenticated. */
   principal: Principal = ANONYMOUS;
-  signature: VerifiedSignature | undefined;
+  signature: VerifiedSignature | VerifiedLegacySignature | undefined;
 
   constructor(
     readonly requestId: string,

@@ -12,6 +12,8 @@ export interface S3Request {
   /** Decoded parameters; the first of equal names. */
   readonly query: ReadonlyMap<string, string>;
   readonly resource: S3Resource;
+  /** Whether the bucket came in the Host header and so is not in the path. */
+  readonly hostBucket: boolean;
   /** Decoded; empty for the service. */
   readonly bucket: string;
   /** Decoded UTF-8, any characters; empty unless the resource is an object. */
@@ -55,7 +57,7 @@ export function parseS3Request(target: string, host: string | undefined, domains
     });
   }
   const resource = key !== '' ? 'object' : bucket !== '' ? 'bucket' : 'service';
-  return { rawPath, rawQuery, query, resource, bucket, key };
+  return { rawPath, rawQuery, query, resource, bucket, key, hostBucket: hostBucket !== '' };
 }
 
 function parseQuery(rawQuery: string): ReadonlyMap<string, string> {

@@ -1,4 +1,5 @@
 import * as sdk from '@aws-sdk/client-s3';
+import { SIGNED_PARAMETERS } from '../identity/sigv2/string-to-sign';
 import type { S3Error } from './s3-error';
 import { parseS3Request } from './s3-request';
 import { routeOf, S3_ROUTES } from './s3-routes';
@@ -110,5 +111,12 @@ describe('the routing table', () => {
     expect(routed('GET', '/bucket/key?x-id=GetObject&versionId=null')).toBe('GetObject');
     expect(routed('GET', '/bucket/key?campaign=spring')).toBe('GetObject');
     expect(routed('PUT', '/bucket/key?X-Amz-Algorithm=AWS4-HMAC-SHA256')).toBe('PutObject');
+  });
+
+  it('has no selecting parameter that Signature Version 2 leaves unsigned, but for the one that every signer leaves', () => {
+    const unsigned = S3_ROUTES.flatMap(({ query }) =>
+      query === undefined || SIGNED_PARAMETERS.has(query) ? [] : [query],
+    );
+    expect(unsigned).toEqual(['list-type']);
   });
 });

@@ -32,6 +32,7 @@ export interface VerifiableRequest extends SignedRequest {
 
 /** A signature that holds, with what is needed to verify the chunks of a streaming body. */
 export interface VerifiedSignature {
+  readonly version: 4;
   readonly principal: Principal;
   readonly accessKeyId: string;
   readonly presigned: boolean;
@@ -91,6 +92,7 @@ export async function verifySignature(
   const key = signingKey(credential.secretKey.reveal(), date, region, service, parameters.accessKeyId);
   verifyAgainst(key, scope, parameters, request, payloadHash);
   return {
+    version: 4,
     principal: credential.principal,
     accessKeyId: parameters.accessKeyId,
     presigned: parameters.presigned,
