@@ -47,7 +47,7 @@ export async function large({ load, options }) {
         const requests = connections === 1 ? 4 : 8;
         const common = { connections, path, modulo: requests, requests };
         const put = await load.run({ ...common, method: 'PUT', size: LARGE, headers });
-        const get = await load.run({ ...common, method: 'GET' });
+        const get = await load.run({ ...common, method: 'GET', requests: requests * 2 });
         rows.add(`PUT 64 MiB ${mode}, ${connections} conn`, 'MB/s', megabytes(put));
         rows.add(`GET 64 MiB ${mode}, ${connections} conn`, 'MB/s', megabytes(get));
       }
