@@ -46,6 +46,38 @@ export async function runNetworkSteps(step: StepRunner, endpoint: NetworkEndpoin
 }
 
 /**
+ * The same for the nodes of one cluster: a step for each, of which one at least must be reachable.
+ * @param nodes at least one
+ */
+export async function runClusterNetworkSteps(step: StepRunner, nodes: readonly NetworkEndpoint[]): Promise<void> {
+  const [only] = nodes;
+  if (nodes.length === 1 && only) {
+    return runNetworkSteps(step, only);
+  }
+  let reached = 0;
+  for (const [index, node] of nodes.entries()) {
+    await step(`node ${node.url.host}`, async () => {
+      try {
+        const findings = [await resolve(node), await connectTcp(node), await inspectTls(node)];
+        reached++;
+        return joinFindings(findings);
+      } catch (error) {
+        if (!(error instanceof StepFailure) || (reached === 0 && index === nodes.length - 1)) {
+          throw error;
+        }
+        return { outcome: 'warning', detail: error.detail, remedy: error.remedy };
+      }
+    });
+  }
+}
+
+function joinFindings(findings: readonly StepFinding[]): StepFinding {
+  const detail = findings.map((finding) => (typeof finding === 'string' ? finding : finding.detail)).join('; ');
+  const warning = findings.find((finding) => typeof finding !== 'string' && finding.outcome === 'warning');
+  return typeof warning === 'object' ? { ...warning, detail } : detail;
+}
+
+/**
  * Compares the clock of this machine with the time a service told.
  * @param told the `Date` header of its last answer
  */

@@ -3,6 +3,15 @@ import { KmsError } from '../kms-error';
 const CERTIFICATE_CODES =
   /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|ERR_SSL|EPROTO)/;
 
+/** Failures before a byte of the request has left. */
+const UNSENT_CODES = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** Whether the request of a failed exchange has certainly not been seen by the server. */
+export function isUnsent(error: unknown): boolean {
+  const code = errorCode(error);
+  return UNSENT_CODES.test(code) || CERTIFICATE_CODES.test(code);
+}
+
 /**
  * Translates a failure to get any answer.
  *

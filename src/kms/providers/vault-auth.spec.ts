@@ -3,7 +3,7 @@ import { Secret } from '../../common/secret';
 import { KmsError } from '../kms-error';
 import { VaultAuth } from './vault-auth';
 import type { VaultClient } from './vault-client';
-import type { VaultCredentials } from './vault-settings';
+import type { VaultCredentials } from './vault-connection-settings';
 
 Logger.overrideLogger(false);
 

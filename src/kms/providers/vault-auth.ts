@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { KmsError } from '../kms-error';
 import { objectOf, type VaultClient } from './vault-client';
-import type { VaultCredentials } from './vault-settings';
+import type { VaultCredentials } from './vault-connection-settings';
+import { VaultLogin, type VaultGrant } from './vault-login';
 
 /** Part of a token's life after which it is renewed. */
 const RENEW_AT = 0.6;
@@ -12,15 +12,8 @@ const MAX_TIMER = 2 ** 31 - 1;
 const MIN_RETRY = 250;
 /** Milliseconds a verdict about a token stands, so that a wave of refusals does not become a wave of look-ups or logins. */
 const VERDICT_STANDS = 5_000;
-
-interface Grant {
-  readonly token: string;
-  readonly renewable: boolean;
-  /** Seconds of the first grant; 0 when the token does not expire. */
-  readonly firstTtl: number;
-  /** Monotonic milliseconds. */
-  readonly expiresAt: number;
-}
+/** Milliseconds between two looks at a token file. */
+const FILE_CHECK = 5_000;
 
 /**
  * Holds a valid token: logs in when one is first needed, renews it in time, logs in again when it has worn out or was
@@ -28,10 +21,12 @@ interface Grant {
  */
 export class VaultAuth {
   private readonly logger = new Logger(VaultAuth.name);
-  private grant: Grant | undefined;
-  private login: Promise<Grant> | undefined;
+  private grant: VaultGrant | undefined;
+  private pending: Promise<VaultGrant> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private goodUntil = -Infinity;
+  private fileCheckedAt = -Infinity;
+  private readonly login: VaultLogin;
   private destroyed = false;
 
   /**
@@ -40,16 +35,19 @@ export class VaultAuth {
    */
   constructor(
     private readonly client: VaultClient,
-    private readonly credentials: VaultCredentials,
+    credentials: VaultCredentials,
     private readonly timeout: number,
     private readonly now: () => number = () => performance.now(),
-  ) {}
+  ) {
+    this.login = new VaultLogin(client, credentials, timeout, now);
+  }
 
   /**
    * Returns a token that is valid as far as one can know without asking.
    * @throws KmsError `kms-unauthenticated` when the login is refused
    */
   async token(): Promise<string> {
+    await this.adoptReplacedFile();
     if (this.grant && this.now() < this.grant.expiresAt) {
       return this.grant.token;
     }
@@ -76,7 +74,9 @@ export class VaultAuth {
     this.drop();
     if ((await this.logIn()).token === used) {
       this.drop();
-      throw this.refused('did not accept the token (revoked, expired or unknown), or the token lacks the permission');
+      throw this.login.refused(
+        'did not accept the token (revoked, expired or unknown), or the token lacks the permission',
+      );
     }
     return 'retry';
   }
@@ -106,21 +106,19 @@ export class VaultAuth {
     this.goodUntil = -Infinity;
   }
 
-  private logIn(): Promise<Grant> {
-    this.login ??= this.obtain().finally(() => (this.login = undefined));
-    return this.login;
+  private logIn(): Promise<VaultGrant> {
+    this.pending ??= this.obtain().finally(() => (this.pending = undefined));
+    return this.pending;
   }
 
-  private async obtain(): Promise<Grant> {
-    const grant =
-      this.credentials.type === 'token'
-        ? await this.adoptToken(this.credentials)
-        : await this.appRoleLogin(this.credentials);
+  private async obtain(): Promise<VaultGrant> {
+    const grant = await this.login.obtain();
+    this.fileCheckedAt = this.now();
     this.accept(grant);
     return grant;
   }
 
-  private accept(grant: Grant): void {
+  private accept(grant: VaultGrant): void {
     if (this.destroyed) {
       return;
     }
@@ -148,14 +146,13 @@ export class VaultAuth {
       }
       if (renewed) {
         this.accept(renewed);
-      } else if (this.canLogInAgain) {
+      } else if (this.login.repeatable) {
         await this.logIn();
       } else if (this.now() >= grant.expiresAt) {
         this.drop();
       }
     } catch (error) {
-      const reason = error instanceof KmsError ? error.message : 'unexpected failure';
-      this.logger.warn(`${this.client.kms}: the token could not be renewed: ${reason}`);
+      this.logger.warn(`${this.client.kms}: the token could not be renewed: ${reasonOf(error)}`);
       if (this.grant === grant && this.now() < grant.expiresAt) {
         this.schedule((grant.expiresAt - this.now()) * (1 - RENEW_AT));
       }
@@ -163,65 +160,25 @@ export class VaultAuth {
   }
 
   /** Undefined when the token is not worth renewing any more. */
-  private async renew(grant: Grant): Promise<Grant | undefined> {
+  private async renew(grant: VaultGrant): Promise<VaultGrant | undefined> {
     try {
       const signal = AbortSignal.timeout(this.timeout);
       const answer = await this.client.write('auth/token/renew-self', {}, { token: grant.token, signal });
       const auth = objectOf(answer['auth']);
       const ttl = Number(auth['lease_duration'] ?? 0);
-      if (this.canLogInAgain && ttl < grant.firstTtl * WORN_OUT) {
+      if (this.login.repeatable && ttl < grant.firstTtl * WORN_OUT) {
         return undefined;
       }
-      return { ...grant, renewable: auth['renewable'] === true, expiresAt: this.expiry(ttl) };
+      return { ...grant, renewable: auth['renewable'] === true, expiresAt: this.login.expiry(ttl) };
     } catch (error) {
-      if (this.canLogInAgain && error instanceof KmsError && !error.retryable) {
+      if (this.login.repeatable && error instanceof KmsError && !error.retryable) {
         return undefined;
+      }
+      if (error instanceof KmsError && error.kind === 'kms-unsupported') {
+        return { ...grant, renewable: false };
       }
       throw error;
     }
-  }
-
-  private get canLogInAgain(): boolean {
-    return this.credentials.type === 'approle' || this.credentials.tokenFile !== undefined;
-  }
-
-  private async adoptToken(credentials: Extract<VaultCredentials, { type: 'token' }>): Promise<Grant> {
-    const token = credentials.token?.reveal() ?? (await this.readSecret('token_file', credentials.tokenFile));
-    try {
-      const data = await this.lookUpSelf(token, AbortSignal.timeout(this.timeout));
-      const ttl = Number(data['ttl'] ?? 0);
-      return { token, renewable: data['renewable'] === true, firstTtl: ttl, expiresAt: this.expiry(ttl) };
-    } catch (error) {
-      if (!(error instanceof KmsError) || error.kind !== 'kms-access-denied') {
-        throw error;
-      }
-      if (error.cause instanceof Error && error.cause.message.includes('invalid token')) {
-        throw this.refused('did not accept the token', error);
-      }
-      // A token without the default policy may not look itself up and can be good for everything else.
-      return { token, renewable: false, firstTtl: 0, expiresAt: Infinity };
-    }
-  }
-
-  private async appRoleLogin(credentials: Extract<VaultCredentials, { type: 'approle' }>): Promise<Grant> {
-    const secretId =
-      credentials.secretId?.reveal() ?? (await this.readSecret('auth_approle_secret_file', credentials.secretIdFile));
-    const answer = await this.client
-      .write(
-        `auth/${credentials.mount}/login`,
-        { role_id: credentials.roleId, secret_id: secretId },
-        { signal: AbortSignal.timeout(this.timeout) },
-      )
-      .catch((error: unknown) => {
-        throw error instanceof KmsError && !error.retryable ? this.refused('refused the AppRole login', error) : error;
-      });
-    const auth = objectOf(answer['auth']);
-    const token = auth['client_token'];
-    if (typeof token !== 'string' || token === '') {
-      throw new KmsError('kms-protocol', `${this.client.kms} answered the login without a token`);
-    }
-    const ttl = Number(auth['lease_duration'] ?? 0);
-    return { token, renewable: auth['renewable'] === true, firstTtl: ttl, expiresAt: this.expiry(ttl) };
   }
 
   private async isGood(token: string): Promise<boolean> {
@@ -241,27 +198,20 @@ export class VaultAuth {
     return objectOf((await this.client.read('auth/token/lookup-self', { token, signal }))['data']);
   }
 
-  private expiry(ttlSeconds: number): number {
-    return ttlSeconds > 0 ? this.now() + ttlSeconds * 1_000 : Infinity;
-  }
-
-  private async readSecret(field: string, path: string | undefined): Promise<string> {
-    try {
-      return (await readFile(path ?? '', 'utf8')).trim();
-    } catch (cause) {
-      throw new KmsError('kms-unauthenticated', `${this.client.kms}: the file of ${field} cannot be read`, {
-        cause,
-        remedy: `Make the file readable, or correct ${field}.`,
+  /** A token file is looked at now and then; while its new token does not work, the old one is kept. */
+  private async adoptReplacedFile(): Promise<void> {
+    if (!this.grant || this.now() - this.fileCheckedAt < FILE_CHECK) {
+      return;
+    }
+    this.fileCheckedAt = this.now();
+    if (await this.login.hasNewToken()) {
+      await this.logIn().catch((error: unknown) => {
+        this.logger.warn(`${this.client.kms}: the new token in token_file cannot be used: ${reasonOf(error)}`);
       });
     }
   }
+}
 
-  private refused(text: string, cause?: unknown): KmsError {
-    const inner = cause instanceof KmsError && cause.cause !== undefined ? cause.cause : cause;
-    const remedy =
-      this.credentials.type === 'approle'
-        ? 'Check auth_approle_id and auth_approle_secret; issue a new secret id if the old one has expired or is used up.'
-        : 'Set a new token.';
-    return new KmsError('kms-unauthenticated', `${this.client.kms} ${text}`, { cause: inner, remedy });
-  }
+function reasonOf(error: unknown): string {
+  return error instanceof KmsError ? error.message : 'unexpected failure';
 }

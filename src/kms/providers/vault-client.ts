@@ -1,8 +1,8 @@
 import nodeVault from 'node-vault';
 import { KmsError } from '../kms-error';
+import type { VaultConnectionSettings } from './vault-connection-settings';
 import { vaultError } from './vault-errors';
-import type { VaultSettings } from './vault-settings';
-import { VaultTransport } from './vault-transport';
+import { ANY_NODE, VaultTransport } from './vault-transport';
 
 /** How one request is made. */
 export interface VaultCall {
@@ -30,15 +30,15 @@ export class VaultClient {
   /** @param kms `<type>:<target>`, for messages */
   constructor(
     readonly kms: string,
-    settings: Pick<VaultSettings, 'endpoint' | 'namespace' | 'tls'>,
+    settings: Pick<VaultConnectionSettings, 'endpoints' | 'namespace' | 'tls'>,
   ) {
-    this.transport = new VaultTransport(kms, settings.tls);
+    this.transport = new VaultTransport(kms, settings);
     this.namespace = settings.namespace;
     this.vault = nodeVault({
-      endpoint: settings.endpoint,
+      endpoint: ANY_NODE,
       'request-promise': this.transport.requestPromise,
       debug: SILENT,
-      // Node's HTTP parser knows no LIST.
+      // Lists with GET and a parameter, which every proxy lets through.
       noCustomHTTPVerbs: true,
       rpDefaults: { strictSSL: true },
     } as nodeVault.VaultOptions);
@@ -54,6 +54,11 @@ export class VaultClient {
   /** @throws KmsError */
   async list(path: string, call: VaultCall): Promise<VaultObject> {
     return this.answer(this.vault.list(path, this.options(call)));
+  }
+
+  /** Lists with the HTTP method LIST, the only way RustyVault knows; proxies may refuse it. @throws KmsError */
+  async listByVerb(path: string, call: VaultCall): Promise<VaultObject> {
+    return this.answer(this.vault.request({ ...this.options(call), path: `/${path}`, method: 'LIST' }));
   }
 
   /** @throws KmsError */

@@ -1,7 +1,7 @@
 import { KmsError } from '../kms-error';
 import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
-import { compareClocks, runNetworkSteps } from './network-steps';
+import { compareClocks, runClusterNetworkSteps } from './network-steps';
 import { proveRoundTrip } from './round-trip-step';
 import type { VaultAuth } from './vault-auth';
 import { objectOf, textOf, type VaultClient } from './vault-client';
@@ -9,8 +9,7 @@ import { readVaultKey } from './vault-key';
 import { neededCapabilities, vaultPolicyRemedy } from './vault-policy';
 import type { VaultSession } from './vault-session';
 import type { VaultSettings } from './vault-settings';
-
-const SHORT_TOKEN_SECONDS = 3_600;
+import { checkToken, checkCapabilities, vaultNodes } from './vault-steps';
 
 /** The parts of a provider that the test looks at one by one. */
 export interface VaultTestSubject {
@@ -32,19 +31,9 @@ export async function testVaultConnection(subject: VaultTestSubject): Promise<Co
       return work({ ...subject, signal });
     });
   let wraps: 'datakey' | 'encrypt' = 'encrypt';
-  await runNetworkSteps(step, {
-    kms: subject.kms,
-    url: new URL(subject.settings.endpoint),
-    tls: subject.settings.tls,
-    service: 'Vault',
-    field: 'endpoint',
-    certificateRemedy:
-      'Set ca_file or ca_pem to the authority that signed the certificate, or tls_server_name to a name in it; renew it if it has expired.',
-    handshakeRemedy:
-      'Check that the port speaks TLS, and whether Vault asks for a client certificate (client_cert_file, client_key_file).',
-  });
+  await runClusterNetworkSteps(step, vaultNodes(subject.kms, subject.settings));
   await step('health', checkHealth);
-  await step('authentication', checkToken);
+  await step('authentication', (bounded) => checkToken(bounded, vaultPolicyRemedy(subject.settings)));
   await step('mount', checkMount);
   await step('key', async (bounded) => {
     const key = await checkKey(bounded);
@@ -78,31 +67,6 @@ async function checkHealth({ kms, client, signal }: VaultTestSubject): Promise<S
   return `Version ${textOf(health['version'], 'unknown')}, unsealed, ${role}`;
 }
 
-async function checkToken({ auth, settings, signal }: VaultTestSubject): Promise<StepFinding> {
-  await auth.token();
-  try {
-    const { ttl, renewable, policies } = await auth.lookUp(signal);
-    const life = ttl === 0 ? 'never expires' : `expires in ${ttl} s, ${renewable ? 'renewable' : 'not renewable'}`;
-    const detail = `The token is valid, ${life}, policies ${policies.join(', ') || 'none'}`;
-    if (policies.includes('root')) {
-      return { outcome: 'warning', detail, remedy: `A root token may do anything. ${vaultPolicyRemedy(settings)}` };
-    }
-    if (settings.credentials.type === 'token' && ttl > 0 && ttl < SHORT_TOKEN_SECONDS && !renewable) {
-      return { outcome: 'warning', detail, remedy: 'Use a renewable token, or AppRole.' };
-    }
-    return detail;
-  } catch (error) {
-    if (error instanceof KmsError && error.kind === 'kms-access-denied') {
-      return {
-        outcome: 'warning',
-        detail: 'The token may not look itself up, so its life is unknown',
-        remedy: 'Add the default policy to it.',
-      };
-    }
-    throw error;
-  }
-}
-
 async function checkMount({ session, settings, signal }: VaultTestSubject): Promise<StepFinding> {
   const enable = `Enable transit (vault secrets enable -path=${settings.mountPath} transit), or correct mount_path and namespace.`;
   try {
@@ -124,47 +88,11 @@ async function checkMount({ session, settings, signal }: VaultTestSubject): Prom
   }
 }
 
-async function checkPermissions(
-  { session, settings, signal }: VaultTestSubject,
-  wraps: 'datakey' | 'encrypt',
-): Promise<StepFinding> {
-  const needed = neededCapabilities(settings, wraps).filter(
+function checkPermissions(subject: VaultTestSubject, wraps: 'datakey' | 'encrypt'): Promise<StepFinding> {
+  const needed = neededCapabilities(subject.settings, wraps).filter(
     ({ path }) => !path.includes(wraps === 'datakey' ? '/encrypt/' : '/datakey/'),
   );
-  let granted: Readonly<Record<string, unknown>>;
-  try {
-    granted = await session.write('sys/capabilities-self', { paths: needed.map(({ path }) => path) }, signal);
-  } catch (error) {
-    if (error instanceof KmsError && !error.retryable) {
-      return {
-        outcome: 'warning',
-        detail: 'The permissions of the token cannot be asked for',
-        remedy: vaultPolicyRemedy(settings),
-      };
-    }
-    throw error;
-  }
-  const lacking = needed.flatMap(({ path, capabilities, purpose, required }) => {
-    const has = capabilitiesOf(granted, path);
-    const missing = has.includes('root') ? [] : capabilities.filter((name) => !has.includes(name));
-    return missing.length === 0 ? [] : [{ text: `${missing.join(' and ')} on ${path} (to ${purpose})`, required }];
-  });
-  const texts = lacking.map(({ text }) => text).join(', ');
-  if (lacking.some(({ required }) => required)) {
-    throw new StepFailure(`The token lacks ${texts}`, vaultPolicyRemedy(settings));
-  }
-  return lacking.length === 0
-    ? 'The token may do all that is needed'
-    : {
-        outcome: 'warning',
-        detail: `The token lacks ${texts}; objects can be encrypted and read`,
-        remedy: vaultPolicyRemedy(settings),
-      };
-}
-
-function capabilitiesOf(answer: Readonly<Record<string, unknown>>, path: string): string[] {
-  const list = objectOf(answer['data'])[path] ?? answer[path];
-  return Array.isArray(list) ? list.map(String) : [];
+  return checkCapabilities(subject, needed, vaultPolicyRemedy(subject.settings));
 }
 
 async function checkKey({

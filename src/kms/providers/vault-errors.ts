@@ -16,7 +16,23 @@ interface Refusal {
 const UNWRAPPABLE =
   /message authentication failed|invalid ciphertext|unable to decrypt|disallowed by policy|missing 'context' for key derivation/;
 const KEY_MISSING = /(encryption |signing )?key not found|policy not found/;
-const BAD_LOGIN = /invalid (role|secret)|missing (role|secret)|failed to validate (credentials|secret)/i;
+const BAD_LOGIN =
+  /invalid (role|secret)|missing (role|secret)|failed to validate (credentials|secret)|error validating token|invalid audience|service account (name|namespace) not authorized|role .* (could not be found|not found)|invalid certificate|failed to match all constraints/i;
+
+/** RustyVault answers most failures with HTTP 500; its texts tell them apart. */
+const RUSTYVAULT: readonly (readonly [RegExp, Refusal])[] = [
+  [/^Permission denied/, { kind: 'kms-access-denied', text: 'denied permission' }],
+  [
+    /^Logical backend (path|operation) not supported/,
+    { kind: 'kms-unsupported', text: 'does not offer this operation' },
+  ],
+  [/^Lease is not renewable/, { kind: 'kms-invalid-request', text: 'does not renew this token' }],
+  [
+    /^(Auth token is not found|Request client token is missing)/,
+    { kind: 'kms-access-denied', text: 'did not accept the token' },
+  ],
+  [/^RustyVault is not initialized/, { kind: 'kms-unavailable', text: 'is not initialised', remedy: 'Initialise it.' }],
+];
 
 const BY_STATUS: Readonly<Record<number, Refusal>> = {
   401: { kind: 'kms-unauthenticated', text: 'did not accept the credentials' },
@@ -56,11 +72,11 @@ export function vaultError(kms: string, status: number, errors: readonly string[
 }
 
 function refusal(status: number, reason: string): Refusal {
-  if (/no handler for route|unsupported path/.test(reason)) {
+  if (/no handler for route|unsupported path|Router mount not found/.test(reason)) {
     return {
       kind: 'kms-not-configured',
-      text: 'has no transit engine at the mount path, or not in this namespace',
-      remedy: 'Enable it (vault secrets enable transit), or correct mount_path and namespace.',
+      text: 'has no secrets engine or auth method of that kind at the mount path, or not in this namespace',
+      remedy: 'Enable it (vault secrets enable), or correct the mount path and namespace.',
     };
   }
   if (/Vault is sealed|barrier is sealed/i.test(reason)) {
@@ -68,6 +84,13 @@ function refusal(status: number, reason: string): Refusal {
   }
   if (status === 403 && reason.includes('invalid token')) {
     return { kind: 'kms-access-denied', text: 'did not accept the token' };
+  }
+  const rusty = RUSTYVAULT.find(([pattern]) => pattern.test(reason));
+  if (rusty) {
+    return rusty[1];
+  }
+  if ((status === 400 || status === 500) && BAD_LOGIN.test(reason)) {
+    return { kind: 'kms-unauthenticated', text: 'did not accept the credentials' };
   }
   if (status === 400) {
     return badRequest(reason);
@@ -87,9 +110,6 @@ function badRequest(reason: string): Refusal {
   }
   if (UNWRAPPABLE.test(reason)) {
     return { kind: 'kms-invalid-ciphertext', text: 'cannot unwrap the data key with this key and encryption context' };
-  }
-  if (BAD_LOGIN.test(reason)) {
-    return { kind: 'kms-unauthenticated', text: 'did not accept the AppRole credentials' };
   }
   return { kind: 'kms-invalid-request', text: 'refused the request' };
 }

@@ -47,7 +47,7 @@ describe('Vault settings', () => {
       timeout: '250ms',
     });
     expect(settings).toMatchObject({
-      endpoint: 'https://v',
+      endpoints: ['https://v'],
       credentials: { type: 'approle', roleId: 'r', mount: 'approle' },
       mountPath: 'transit',
       timeout: 250,
