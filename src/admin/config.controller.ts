@@ -178,8 +178,8 @@ export class ConfigController {
   }
 }
 
-function applied({ readout, test }: SetResult): ConfigChangeDto {
-  return { applied: true, config: readout, test };
+function applied({ readout, test, propagation }: SetResult): ConfigChangeDto {
+  return { applied: true, config: readout, test, propagation };
 }
 
 function optionsOf(query: DeleteConfigQuery, caller: Principal): SetOptions {

@@ -112,6 +112,14 @@ export class ConfigListDto {
 }
 
 /** Answer to a change or a dry run. */
+export class PropagationDto {
+  @ApiProperty({ description: 'Processes that follow the configuration', example: 2 })
+  processes!: number;
+
+  @ApiProperty({ description: 'Of these, how many had not applied the change when the answer was sent', example: 0 })
+  lagging!: number;
+}
+
 export class ConfigChangeDto {
   @ApiProperty({ description: 'False for a dry run' })
   applied!: boolean;
@@ -121,6 +129,9 @@ export class ConfigChangeDto {
 
   @ApiPropertyOptional({ type: TestReportDto, description: 'Absent where there was nothing to test' })
   test?: TestReportDto;
+
+  @ApiPropertyOptional({ type: PropagationDto, description: 'Absent for a dry run' })
+  propagation?: PropagationDto;
 }
 
 export class ConfigDiffDto {

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { Database } from '../database/database';
 import { ROOT_KEY } from '../settings/root-key';
 import { Settings } from '../settings/settings';
+import type { Propagation } from './config-audience';
 import { checkCandidate, problemsOf, testDocument } from './config-candidate';
 import { diffFields } from './config-diff';
 import {
@@ -239,9 +240,9 @@ export class ConfigManager implements ConfigManagerContract, OnModuleInit, OnMod
       });
       if (written !== undefined) {
         const { version, changedAt } = written;
-        await this.finish(address, action, version, options);
+        const propagation = await this.finish(address, action, version, options);
         const stored = { ...address, version, fields, updatedAt: changedAt, updatedBy: options.changedBy };
-        return { readout: this.documents.readout(definition, { address, stored }), test };
+        return { readout: this.documents.readout(definition, { address, stored }), test, propagation };
       }
     }
     throw versionConflict(documentName(address), options.expectedVersion);
@@ -252,11 +253,18 @@ export class ConfigManager implements ConfigManagerContract, OnModuleInit, OnMod
     action: HistoryEntry['action'],
     version: number,
     options: SetOptions,
-  ): Promise<void> {
+  ): Promise<Propagation> {
     configChangeCounter.inc({ action });
     this.logger.log(`Configuration ${documentName(address)}: ${action} by ${options.changedBy} is change ${version}`);
     await this.sync.start();
     await this.sync.refresh();
+    const propagation = await this.sync.settled(version);
+    if (propagation.lagging > 0) {
+      this.logger.warn(
+        `Change ${version} is not yet applied by ${propagation.lagging} of ${propagation.processes} processes`,
+      );
+    }
+    return propagation;
   }
 
   private nothingToDelete(address: DocumentAddress, { layers }: OpenDocument): ConfigError {

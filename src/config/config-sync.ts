@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Database } from '../database/database';
+import { ConfigAudience, type Propagation } from './config-audience';
 import { documentName, type DocumentAddress, type StoredDocument } from './config-document';
 import { appliedVersionGauge } from './config.metrics';
 import { CONFIG_CHANNEL, type ConfigRepository } from './config.repository';
@@ -7,6 +8,8 @@ import { SerialQueue } from './serial-queue';
 import type { AppliedConfig, ConfigListener } from './subsystem';
 
 const POLL_INTERVAL_MS = 10_000;
+/** Longest wait of a change for the other processes; it is stored and they will follow in any case. */
+const PROPAGATION_LIMIT_MS = 2_000;
 
 /** Gives a document its effective values; `undefined` when no layer knows it or its subsystem is not registered. */
 export type ResolveDocument = (
@@ -33,13 +36,16 @@ export class ConfigSync {
   private starting: Promise<void> | undefined;
   private stopListening: (() => Promise<void>) | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private readonly audience: ConfigAudience;
 
   constructor(
     private readonly database: Database,
     private readonly repository: ConfigRepository,
     private readonly overlaid: readonly DocumentAddress[],
     private readonly resolve: ResolveDocument,
-  ) {}
+  ) {
+    this.audience = new ConfigAudience(database);
+  }
 
   /** Version of the latest change whose listeners have run; 0 before the first read. */
   get appliedVersion(): number {
@@ -63,11 +69,17 @@ export class ConfigSync {
     await this.stopListening?.().catch(() => undefined);
     this.stopListening = undefined;
     await this.queue.idle();
+    await this.audience.leave();
   }
 
   /** Resolves when every change committed before the call is applied here. */
   async refresh(): Promise<void> {
     await this.queue.run(() => this.readChanges());
+  }
+
+  /** Waits, not for long, until every living process has applied a version. */
+  settled(version: number): Promise<Propagation> {
+    return this.audience.settled(version, PROPAGATION_LIMIT_MS);
   }
 
   /** Effective documents as this process has applied them. */
@@ -103,6 +115,7 @@ export class ConfigSync {
   }
 
   private async begin(): Promise<void> {
+    await this.audience.join();
     this.stopListening = await this.database.listen(
       CONFIG_CHANNEL,
       (payload) => {
@@ -113,7 +126,10 @@ export class ConfigSync {
       () => this.refreshInBackground(),
     );
     await this.refresh();
-    this.timer = setInterval(() => this.refreshInBackground(), POLL_INTERVAL_MS);
+    this.timer = setInterval(() => {
+      this.refreshInBackground();
+      this.reportInBackground();
+    }, POLL_INTERVAL_MS);
     this.timer.unref();
   }
 
@@ -145,6 +161,12 @@ export class ConfigSync {
     }
     this.version = version;
     appliedVersionGauge.set(version);
+    this.reportInBackground();
+  }
+
+  /** Not awaited: nobody here depends on the others knowing, and the next poll says it again. */
+  private reportInBackground(): void {
+    this.audience.report(this.version).catch(() => undefined);
   }
 
   private async announce(address: DocumentAddress): Promise<void> {

@@ -121,6 +121,8 @@ export interface SetResult {
   readonly readout: ConfigReadout;
   /** Undefined where the subsystem has no test or the document is disabled. */
   readonly test: TestReport | undefined;
+  /** How many processes follow the configuration, and how many had not applied this change when the wait for them ended. */
+  readonly propagation: { readonly processes: number; readonly lagging: number };
 }
 
 /** Told after a change became effective in this process; `undefined` applied means the document is gone. */

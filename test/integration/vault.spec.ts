@@ -53,7 +53,7 @@ describe('a Vault configured while the store runs', () => {
   };
   const configure = async (more: Record<string, unknown> = {}): Promise<void> => {
     const answer = await server.admin('POST', CONFIG, { ...settings(), ...more });
-    expect(answer).toMatchObject({ status: 200 });
+    expect(answer).toMatchObject({ status: 200, body: { propagation: { processes: 2, lagging: 0 } } });
   };
 
   it('seals with it from then on in every worker, and reads on after the key was rotated', async () => {
