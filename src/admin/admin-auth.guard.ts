@@ -1,7 +1,9 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { Response } from 'express';
+import { annotateAudit } from '../common/audit-trail';
 import { requestContext } from '../common/request-context';
+import type { Principal } from '../identity/identity.types';
 import { AdminAuthenticator } from './admin-authenticator.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminError } from './admin-error';
@@ -32,6 +34,7 @@ export class AdminAuthGuard implements CanActivate {
     refuseCrossSite(request);
     request.principal = await this.authenticator.authenticate(request);
     namePrincipal(request.principal.name);
+    annotateAudit({ details: accessKeyOf(request.principal) });
     const required = this.reflector.get<RequiredAction | undefined>(REQUIRED_ACTION, handler);
     if (required === undefined) {
       throw new AdminError('AccessDenied', 'This route is closed');
@@ -53,6 +56,11 @@ export function keyReferenceOf(request: Pick<AdminRequest, 'query' | 'body'>): s
   const members = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
   const given = [request.query['key-id'], request.query['keyId'], members['key_id']];
   return given.find((value): value is string => typeof value === 'string' && value !== '');
+}
+
+/** One user may have many access keys, and the record should say which of them was used. */
+function accessKeyOf({ accessKeyId }: Principal): Record<string, string> {
+  return accessKeyId === undefined ? {} : { accessKeyId };
 }
 
 /** Browsers attach remembered Basic credentials to requests of foreign pages too; those must not change anything. */

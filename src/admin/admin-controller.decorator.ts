@@ -1,6 +1,7 @@
-import { applyDecorators, Controller, UseGuards } from '@nestjs/common';
+import { applyDecorators, Controller, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ApiBasicAuth, ApiExtraModels, ApiResponse, ApiSecurity, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { AdminAuthGuard } from './admin-auth.guard';
+import { AuditInterceptor } from './audit.interceptor';
 import { ProblemDto } from './problem.dto';
 
 /** Names of the security schemes in the OpenAPI document. */
@@ -21,6 +22,7 @@ export function AdminController(paths: string | string[], tag: string): ClassDec
   return applyDecorators(
     Controller(paths),
     UseGuards(AdminAuthGuard),
+    UseInterceptors(AuditInterceptor),
     ApiTags(tag),
     ApiBasicAuth(BASIC_SCHEME),
     ApiSecurity(SIGNATURE_SCHEME),

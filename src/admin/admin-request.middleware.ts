@@ -19,7 +19,11 @@ const CLIENT_LEFT = 499;
  */
 export function observeRequests(observer: RequestObserver): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
-    const context: RequestContext = requestContext.getStore() ?? { requestId: newRequestId() };
+    const context: RequestContext = requestContext.getStore() ?? {
+      requestId: newRequestId(),
+      remoteAddress: request.socket.remoteAddress,
+      userAgent: request.headers['user-agent'],
+    };
     const started = performance.now();
     const path = request.originalUrl.split('?', 1)[0] ?? '/';
     context.operation = OTHER_OPERATIONS.find(([pattern]) => pattern.test(path))?.[1] ?? 'AdminUnknown';
@@ -40,6 +44,7 @@ export function observeRequests(observer: RequestObserver): RequestHandler {
         principal: context.principal,
         remoteAddress: request.socket.remoteAddress,
         userAgent: request.headers['user-agent'],
+        audit: context.audit,
       });
     });
     requestContext.run(context, next);

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module';
 import { ConfigManagerModule } from '../config/config.module';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
@@ -6,6 +7,8 @@ import { AccessKeyController } from './access-key.controller';
 import { AdminAuthGuard } from './admin-auth.guard';
 import { AdminAuthenticator } from './admin-authenticator.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
+import { AuditController } from './audit.controller';
+import { AuditInterceptor } from './audit.interceptor';
 import { ConfigHelpController } from './config-help.controller';
 import { ConfigController } from './config.controller';
 import { GroupController } from './group.controller';
@@ -20,7 +23,7 @@ import { WhoAmIController } from './whoami.controller';
 
 /** The admin face. `configureAdminApp` must have prepared the application it runs in. */
 @Module({
-  imports: [ConfigManagerModule, IdentityModule, KmsModule],
+  imports: [AuditModule, ConfigManagerModule, IdentityModule, KmsModule],
   controllers: [
     ConfigController,
     ConfigHelpController,
@@ -31,8 +34,9 @@ import { WhoAmIController } from './whoami.controller';
     GroupController,
     PolicyController,
     WhoAmIController,
+    AuditController,
     UpgradeController,
   ],
-  providers: [AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KeyResources, KmsAdminService],
+  providers: [AuditInterceptor, AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KeyResources, KmsAdminService],
 })
 export class AdminModule {}

@@ -1,3 +1,5 @@
+import type { AuditAnnotations } from './request-context';
+
 /** What there is to know of a request once it has been answered or cut off. */
 export interface FinishedRequest {
   readonly requestId: string;
@@ -21,6 +23,8 @@ export interface FinishedRequest {
   readonly principal?: string;
   readonly remoteAddress?: string;
   readonly userAgent?: string;
+  /** What the work has told for the audit record. */
+  readonly audit?: AuditAnnotations;
 }
 
 /** The port through which a protocol face reports its requests; logs, metrics and audit stand behind it. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { annotateAudit } from '../common/audit-trail';
 import { Database } from '../database/database';
 import { ROOT_KEY } from '../settings/root-key';
 import { Settings } from '../settings/settings';
@@ -255,6 +256,7 @@ export class ConfigManager implements ConfigManagerContract, OnModuleInit, OnMod
     options: SetOptions,
   ): Promise<Propagation> {
     configChangeCounter.inc({ action });
+    annotateAudit({ resource: documentName(address), details: { action, version: String(version) } });
     this.logger.log(`Configuration ${documentName(address)}: ${action} by ${options.changedBy} is change ${version}`);
     await this.sync.start();
     await this.sync.refresh();

@@ -1,8 +1,10 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
+import { annotateAudit, AuditTrail } from '../common/audit-trail';
 import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
 import { DataKeyCache } from './data-key-cache';
 import { DataKeys, type GeneratedDataKey, type WrappedDataKey } from './data-keys';
+import { auditKeyUse, type KeyUseCall } from './key-use-audit';
 import { parseKeyReference } from './key-reference';
 import { Keyring } from './keyring';
 import type { KmsOperation } from './kms-call-policy';
@@ -47,6 +49,7 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   constructor(
     private readonly registry: KmsRegistry,
     keyring: Keyring,
+    @Optional() private readonly audit?: AuditTrail,
   ) {
     super();
     this.cache = new DataKeyCache(registry.settings.cache);
@@ -192,20 +195,26 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   }
 
   private async generateWith(target: KmsTarget, keyId: string, context: EncryptionContext): Promise<GeneratedDataKey> {
-    const { plaintext, ciphertext, keyVersion } = await target.call(
-      'generate',
-      (provider, signal) => provider.generateDataKey(keyId, context, { signal }),
-      (late: ProviderDataKey) => late.plaintext.fill(0),
+    const { plaintext, ciphertext, keyVersion } = await this.audited(
+      { operation: 'KmsGenerateDataKey', kms: target.kms, keyId },
+      target.call(
+        'generate',
+        (provider, signal) => provider.generateDataKey(keyId, context, { signal }),
+        (late: ProviderDataKey) => late.plaintext.fill(0),
+      ),
     );
     return { plaintext, wrapped: { kms: target.kms, keyId, keyVersion, ciphertext } };
   }
 
   private async unwrapNow(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer> {
-    const plaintext = await this.registry.require(wrapped.kms).call(
-      'decrypt',
-      (provider, signal) =>
-        provider.decryptDataKey(wrapped.keyId, wrapped.ciphertext, context, wrapped.keyVersion, { signal }),
-      (late: Buffer) => late.fill(0),
+    const { kms, keyId, keyVersion } = wrapped;
+    const plaintext = await this.audited(
+      { operation: 'KmsDecrypt', kms, keyId, keyVersion },
+      this.registry.require(kms).call(
+        'decrypt',
+        (provider, signal) => provider.decryptDataKey(keyId, wrapped.ciphertext, context, keyVersion, { signal }),
+        (late: Buffer) => late.fill(0),
+      ),
     );
     if (plaintext.length !== KEY_BYTES) {
       plaintext.fill(0);
@@ -214,13 +223,31 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     return plaintext;
   }
 
+  /** The key of SSE-S3 is the store's own, so its uses are nobody's to know. */
+  private async audited<T>(use: Omit<KeyUseCall, 'startedAt' | 'error'>, call: Promise<T>): Promise<T> {
+    if (this.audit === undefined || (use.kms === BUILTIN_KMS && use.keyId === SERVER_KEY_ID)) {
+      return call;
+    }
+    const startedAt = performance.now();
+    try {
+      const result = await call;
+      auditKeyUse(this.audit, { ...use, startedAt });
+      return result;
+    } catch (error) {
+      auditKeyUse(this.audit, { ...use, startedAt, error });
+      throw error;
+    }
+  }
+
   private async onKey(
     keyReference: string | undefined,
     operation: KmsOperation,
     work: (provider: KmsProvider, keyId: string, options: CallOptions) => Promise<KeyDescription>,
   ): Promise<KmsKey> {
     const { target, keyId } = this.locate(keyReference);
+    annotateAudit({ kms: target.kms, keyId });
     const description = await target.call(operation, (provider, signal) => work(provider, keyId, { signal }));
+    annotateAudit({ keyVersion: description.latestVersion });
     if (operation !== 'describe') {
       this.cache.invalidate(target.kms, keyId);
     }

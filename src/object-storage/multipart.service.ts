@@ -5,6 +5,7 @@ import { Settings } from '../settings/settings';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
+import { guardUpload } from './key-guard';
 import { assemble, assertChecksumType, partsFingerprint } from './multipart-completion';
 import { type Completion, MultipartRepository, type UploadRow } from './multipart.repository';
 import { assertAddress } from './names';
@@ -54,6 +55,7 @@ export class MultipartService implements MultipartServiceContract {
     }
     const bucket = await this.requireBucket(command.bucket);
     const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+    await guardUpload(command.authorizeKey, request);
     const record = await this.seal(request, { bucket: bucket.name, key: command.key });
     const { id, initiatedAt } = await this.uploads.insert({ ...command, bucketId: bucket.id, record });
     return {

@@ -6,6 +6,7 @@ import { sameDataLayout } from '../crypto/object-stages';
 import { Settings } from '../settings/settings';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption, hasMd5Etag } from './encryption-choice';
+import { guardRead, guardWrite } from './key-guard';
 import { assertAddress, NULL_VERSION } from './names';
 import { ObjectFinder } from './object-finder.service';
 import { DEFAULT_CHECKSUM, ObjectPutter, writeResult } from './object-putter.service';
@@ -41,6 +42,7 @@ export class ObjectCopier {
   async copy(command: CopyObjectCommand): Promise<CopyResult> {
     assertAddress(command);
     const source = await this.finder.find(command.source);
+    await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);
     if (source.info.size > MAX_COPY_BYTES) {
@@ -54,6 +56,7 @@ export class ObjectCopier {
     }
     assertChangesSomething(command);
     const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+    await guardWrite(command.authorizeKey, request);
     const result =
       (await this.resealInPlace(command, source, bucket, request)) ??
       (await this.stream(command, source, bucket, request));

@@ -5,6 +5,21 @@ import type { EncryptionContext } from '../common/encryption-context';
 export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
 
+/** What a KMS key is wanted for: to wrap a new data key, or to unwrap one. */
+export type KeyUse = 'generate' | 'decrypt';
+
+/** A KMS key as a write asks for it (a reference, undefined meaning the default) or as an object has it. */
+export interface KeyInUse {
+  readonly kms?: string;
+  readonly keyId?: string;
+}
+
+/**
+ * Decides whether whoever is behind a command may use a KMS key. Asked with the key that will really be used, before any
+ * call to its KMS, so that a refusal tells nothing of the key. Rejects to refuse. Work of the store itself has no guard.
+ */
+export type KeyGuard = (use: KeyUse, key: KeyInUse) => Promise<void>;
+
 /** Headers S3 stores and returns verbatim, and user metadata with lower-case names without the `x-amz-meta-` prefix. */
 export interface ObjectMetadata {
   readonly contentType?: string;
@@ -103,6 +118,7 @@ export interface PutObjectCommand {
   readonly conditions?: WriteConditions;
   readonly tags?: Readonly<Record<string, string>>;
   readonly owner: string;
+  readonly authorizeKey?: KeyGuard;
 }
 
 export interface WriteResult {
@@ -128,6 +144,7 @@ export interface GetObjectCommand {
   readonly partNumber?: number;
   readonly conditions?: ReadConditions;
   readonly customerKey?: CustomerKey;
+  readonly authorizeKey?: KeyGuard;
 }
 
 /** An object opened for reading; the caller must consume or destroy `body`. */
@@ -153,6 +170,8 @@ export interface CopyObjectCommand {
   readonly checksumAlgorithm?: ChecksumAlgorithm;
   readonly conditions?: WriteConditions;
   readonly owner: string;
+  /** Asked for the source's key and for the copy's. */
+  readonly authorizeKey?: KeyGuard;
 }
 
 export interface CopyResult extends WriteResult {
@@ -257,6 +276,8 @@ export interface CreateMultipartCommand {
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
   readonly tags?: Readonly<Record<string, string>>;
   readonly owner: string;
+  /** Asked once for the whole upload: for wrapping, and for the unwrapping that every part needs. */
+  readonly authorizeKey?: KeyGuard;
 }
 
 export interface MultipartUploadInfo {
@@ -290,6 +311,8 @@ export interface UploadPartCopyCommand {
   readonly uploadId: string;
   readonly partNumber: number;
   readonly customerKey?: CustomerKey;
+  /** Asked for the source's key. */
+  readonly authorizeKey?: KeyGuard;
 }
 
 export interface PartResult {

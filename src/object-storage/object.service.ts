@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Settings } from '../settings/settings';
 import { BucketRepository } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
+import { guardRead, guardWrite } from './key-guard';
 import { assertAddress } from './names';
 import { ObjectCopier } from './object-copier.service';
 import { ObjectDeleter } from './object-deleter.service';
@@ -59,6 +60,7 @@ export class ObjectService implements ObjectServiceContract {
         throw storageError('NoSuchBucket', { BucketName: command.bucket });
       }
       const encryption = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+      await guardWrite(command.authorizeKey, encryption);
       return await this.putter.put({ ...command, bucket, encryption });
     } finally {
       command.body.stream.destroy();
@@ -73,6 +75,7 @@ export class ObjectService implements ObjectServiceContract {
    */
   async open(command: GetObjectCommand): Promise<OpenedObject> {
     const object = await this.finder.find(command);
+    await guardRead(command.authorizeKey, object);
     assertCustomerKeyFits(object, command.customerKey);
     assertReadable(command.conditions, object.info);
     const { range, first, length } = select(command, object.info.size, object.info.parts);
@@ -83,6 +86,7 @@ export class ObjectService implements ObjectServiceContract {
   /** Describes what {@link open} would give. Only for SSE-C is the key tried; no KMS is asked. */
   async head(command: GetObjectCommand): Promise<Omit<OpenedObject, 'body'>> {
     const object = await this.finder.head(command);
+    await guardRead(command.authorizeKey, object);
     assertCustomerKeyFits(object, command.customerKey);
     assertReadable(command.conditions, object.info);
     const { range, length } = select(command, object.info.size, object.info.parts);

@@ -6,6 +6,7 @@ import { ObjectCipher } from '../crypto/object-cipher.service';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
 import { hasMd5Etag } from './encryption-choice';
 import { randomEtag } from './etag';
+import { guardRead } from './key-guard';
 import { MultipartRepository, type UploadRow } from './multipart.repository';
 import { assertAddress } from './names';
 import { ObjectFinder } from './object-finder.service';
@@ -54,6 +55,7 @@ export class PartUploader {
   async copy(command: UploadPartCopyCommand): Promise<PartResult> {
     const upload = await this.openUpload(command);
     const source = await this.finder.find(command.source);
+    await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);
     const { size, versionId } = source.info;

@@ -1,5 +1,7 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, Optional } from '@nestjs/common';
+import { AuditTrail } from '../common/audit-trail';
 import { type FinishedRequest, RequestObserver } from '../common/request-observer';
+import { auditRequest } from './request-audit';
 import { receivedBytes, requestDuration, requestsTotal, sentBytes } from './request.metrics';
 
 /** Asked for every few seconds by machines; a line each would drown the rest. */
@@ -10,11 +12,16 @@ const SILENT_OPERATIONS: ReadonlySet<string> = new Set(['Health', 'Metrics']);
 export class RequestLog extends RequestObserver {
   private readonly logger = new Logger('Request');
 
+  constructor(@Optional() private readonly audit?: AuditTrail) {
+    super();
+  }
+
   override requestFinished(request: FinishedRequest): void {
     requestsTotal.inc({ operation: request.operation, status: String(request.status) });
     requestDuration.observe({ operation: request.operation }, request.seconds);
     if (request.bytesIn > 0) receivedBytes.inc(request.bytesIn);
     if (request.bytesOut > 0) sentBytes.inc(request.bytesOut);
+    if (this.audit !== undefined) auditRequest(this.audit, request);
     if (!SILENT_OPERATIONS.has(request.operation) || request.status >= 500) {
       this.write(request);
     }

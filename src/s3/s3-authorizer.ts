@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { annotateAudit } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import { IdentityService } from '../identity/identity.service';
 import { DataKeys } from '../kms/data-keys';
 import { BucketService } from '../object-storage/bucket.service';
-import { chooseEncryption } from '../object-storage/encryption-choice';
-import type { EncryptionInfo } from '../object-storage/object-storage.types';
-import type { EncryptionRequest } from '../crypto/encryption.types';
-import { Settings } from '../settings/settings';
+import type { KeyGuard } from '../object-storage/object-storage.types';
 import { conditionsOf } from './access-conditions';
 import type { S3Call } from './s3-call';
 import { S3Error } from './s3-error';
@@ -32,7 +30,6 @@ export class S3Authorizer {
     private readonly identity: IdentityService,
     private readonly buckets: BucketService,
     private readonly dataKeys: DataKeys,
-    private readonly settings: Settings,
   ) {}
 
   /**
@@ -79,51 +76,45 @@ export class S3Authorizer {
   }
 
   /**
-   * Checks that the caller may encrypt with the key a write will use, be it of the request, the bucket or the server.
-   * @throws S3Error AccessDenied, InvalidArgument
+   * What decides which KMS keys the caller may use; undefined for root, who may use all.
+   * See {@link requireKey} for what it rejects with.
    */
-  async authorizeEncryption(call: S3Call, requested: EncryptionRequest | undefined): Promise<void> {
-    if (call.principal.kind === 'root' && call.signature?.version !== 2) {
-      return;
+  keyGuard(call: S3Call): KeyGuard | undefined {
+    if (call.principal.kind === 'root' && call.signature?.version === 4) {
+      return undefined;
     }
-    const { encryption } = await this.buckets.get(call.bucket);
-    const chosen = chooseEncryption(requested, encryption, this.settings.autoEncryption);
-    if (chosen.mode === 'sse-kms' || chosen.mode === 'dsse-kms') {
-      await this.requireKey(call, 'kms:GenerateDataKey', chosen.keyId);
-    }
-  }
-
-  /** Checks that the caller may decrypt what is encrypted so. @throws S3Error AccessDenied, InvalidArgument */
-  async authorizeDecryption(call: S3Call, encryption: EncryptionInfo): Promise<void> {
-    if (encryption.mode === 'sse-kms' || encryption.mode === 'dsse-kms') {
-      await this.requireKey(call, 'kms:Decrypt', this.keyReference(encryption.kms, encryption.keyId));
-    }
+    return (use, { kms, keyId }) =>
+      this.requireKey(
+        call,
+        use === 'generate' ? 'kms:GenerateDataKey' : 'kms:Decrypt',
+        kms === undefined ? keyId : `${kms}/${keyId ?? ''}`,
+      );
   }
 
   /**
    * Checks a KMS action on one key, before the key's state can show through the answer. Statements name keys as
-   * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key.
+   * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key. Bucket policies have no say.
    *
    * @param keyReference as a client sends it; undefined for the default key
    * @throws S3Error AccessDenied, InvalidArgument for requests without a signature of Version 4
-   * @throws KmsError `kms-not-configured` when there is no such KMS
    */
   async requireKey(call: S3Call, action: 'kms:GenerateDataKey' | 'kms:Decrypt', keyReference?: string): Promise<void> {
     const signedWell = call.signature?.version === 4;
     if (call.principal.kind === 'root' && signedWell) {
       return;
     }
+    const key = this.#resolve(keyReference);
+    annotateAudit({ kms: key.kms, keyId: key.keyId });
     if (!signedWell) {
       throw new S3Error(
         'InvalidArgument',
         'Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.',
       );
     }
-    const { kms, keyId } = this.dataKeys.resolve(keyReference);
     const decision = await this.identity.authorize({
       principal: call.principal,
       action,
-      resource: `arn:aws:kms:::key/${this.keyReference(kms, keyId) ?? ''}`,
+      resource: `arn:aws:kms:::key/${this.keyReference(key.kms, key.keyId) ?? ''}`,
       conditions: conditionsOf(call),
     });
     if (!decision.allowed) {
@@ -147,6 +138,18 @@ export class S3Authorizer {
     const { owner } = await this.buckets.get(call.bucket);
     if (owner !== call.headers['x-amz-expected-bucket-owner']) {
       throw new S3Error('AccessDenied');
+    }
+  }
+
+  /** Whether a KMS is configured is nothing to tell before permission is given; the operation itself will say it. */
+  #resolve(keyReference: string | undefined): { readonly kms?: string; readonly keyId?: string } {
+    try {
+      return this.dataKeys.resolve(keyReference);
+    } catch (error) {
+      if (error instanceof DomainError) {
+        return { keyId: keyReference };
+      }
+      throw error;
     }
   }
 

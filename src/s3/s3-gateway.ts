@@ -46,7 +46,11 @@ export class S3Gateway {
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
     const requestId = nextRequestId();
-    const context: RequestContext = { requestId };
+    const context: RequestContext = {
+      requestId,
+      remoteAddress: request.socket.remoteAddress,
+      userAgent: request.headers['user-agent'],
+    };
     const progress: Progress = { context };
     this.#watch(request, response, progress);
     response.setHeader('x-amz-request-id', requestId);
@@ -150,6 +154,7 @@ export class S3Gateway {
         principal: context.principal,
         remoteAddress: socket.remoteAddress,
         userAgent: request.headers['user-agent'],
+        audit: context.audit,
       });
     });
   }

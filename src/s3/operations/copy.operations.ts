@@ -59,9 +59,9 @@ export class CopyOperations {
       checksumAlgorithm: requestedAlgorithm(headers),
       conditions: writeConditions(headers),
       owner: call.principal.ownerId,
+      authorizeKey: this.authorizer.keyGuard(call),
     };
-    await this.authorizeSource(call, source, command.sourceCustomerKey);
-    await this.authorizer.authorizeEncryption(call, encryption);
+    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
     const work = this.objects.copy(command).then((result) => this.copied(result, encryption));
     return slowAnswer(work, call.requestId, call.request.rawPath);
   }
@@ -84,7 +84,7 @@ export class CopyOperations {
         'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
       );
     }
-    await this.authorizeSource(call, source, sourceCustomerKey);
+    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
     const work = this.uploads.uploadPartCopy({
       source,
       sourceConditions: readConditions(headers, CONDITION_PREFIX),
@@ -94,6 +94,7 @@ export class CopyOperations {
       key: call.key,
       ...partOf(call),
       customerKey,
+      authorizeKey: this.authorizer.keyGuard(call),
     });
     const answer = work.then((result) =>
       xmlAnswer(
@@ -124,19 +125,6 @@ export class CopyOperations {
         'x-amz-copy-source-version-id': result.sourceVersionId,
       },
     );
-  }
-
-  private async authorizeSource(
-    call: S3Call,
-    source: CopySource,
-    customerKey: CopyObjectCommand['sourceCustomerKey'],
-  ): Promise<void> {
-    if (call.principal.kind === 'root') {
-      return;
-    }
-    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
-    const { info } = await this.objects.head({ ...source, customerKey });
-    await this.authorizer.authorizeDecryption(call, info.encryption);
   }
 }
 

@@ -54,7 +54,6 @@ export class MultipartOperations {
     const checksum = multipartChecksum(headers);
     const metadata = metadataOf(headers);
     const tags = tagsOf(headers);
-    await this.authorizer.authorizeEncryption(call, encryption);
     const upload = await this.uploads.create({
       bucket: call.bucket,
       key: call.key,
@@ -63,6 +62,7 @@ export class MultipartOperations {
       checksum,
       tags,
       owner: call.principal.ownerId,
+      authorizeKey: this.authorizer.keyGuard(call),
     });
     const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
     return xmlAnswer(

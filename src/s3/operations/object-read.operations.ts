@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/domain-error';
 import { ObjectService } from '../../object-storage/object.service';
-import { KmsError } from '../../kms/kms-error';
 import type { GetObjectCommand, ObjectInfo, OpenedObject } from '../../object-storage/object-storage.types';
 import { encryptionAnswerHeaders } from '../answer-headers';
 import { checksumHeader, checksumHeaders } from '../headers/checksum-headers';
@@ -31,9 +30,9 @@ export class ObjectReadOperations {
   ) {}
 
   private async get(call: S3Call): Promise<S3Answer> {
-    const command = commandOf(call);
+    const command = this.commandOf(call);
     const overrides = responseOverrides(call);
-    const opened = await this.open(call, command);
+    const opened = await this.masked(call, this.objects.open(command));
     return {
       status: opened.range === undefined ? 200 : 206,
       headers: { ...this.headersOf(call, command, opened), ...overrides },
@@ -43,10 +42,9 @@ export class ObjectReadOperations {
   }
 
   private async head(call: S3Call): Promise<S3Answer> {
-    const command = commandOf(call);
+    const command = this.commandOf(call);
     const overrides = responseOverrides(call);
     const described = await this.masked(call, this.objects.head(command));
-    await this.authorizer.authorizeDecryption(call, described.info.encryption);
     return {
       status: described.range === undefined ? 200 : 206,
       headers: { ...this.headersOf(call, command, described), ...overrides },
@@ -71,27 +69,19 @@ export class ObjectReadOperations {
     });
   }
 
-  /** A caller without rights on the key must not learn of the key's state, so a failure of the KMS is weighed first. */
-  private async open(call: S3Call, command: GetObjectCommand): Promise<OpenedObject> {
-    let opened: OpenedObject;
-    try {
-      opened = await this.masked(call, this.objects.open(command));
-    } catch (error) {
-      if (error instanceof KmsError && call.principal.kind !== 'root') {
-        const { info } = await this.objects.head(command);
-        await this.authorizer.authorizeDecryption(call, info.encryption);
-      }
-      throw error;
-    }
-    try {
-      await this.authorizer.authorizeDecryption(call, opened.info.encryption);
-    } catch (error) {
-      if (!Buffer.isBuffer(opened.body)) {
-        opened.body.destroy();
-      }
-      throw error;
-    }
-    return opened;
+  private commandOf(call: S3Call): GetObjectCommand {
+    const { headers } = call;
+    refuseManagedEncryptionOnRead(headers);
+    return {
+      bucket: call.bucket,
+      key: call.key,
+      versionId: call.versionId,
+      range: requestedRange(headers),
+      partNumber: partNumberOf(call.query),
+      conditions: readConditions(headers, ''),
+      customerKey: customerKeyOf(headers),
+      authorizeKey: this.authorizer.keyGuard(call),
+    };
   }
 
   /** Only who may list the bucket learns that a key does not exist. */
@@ -125,20 +115,6 @@ export class ObjectReadOperations {
     }
     return headers;
   }
-}
-
-function commandOf(call: S3Call): GetObjectCommand {
-  const { headers } = call;
-  refuseManagedEncryptionOnRead(headers);
-  return {
-    bucket: call.bucket,
-    key: call.key,
-    versionId: call.versionId,
-    range: requestedRange(headers),
-    partNumber: partNumberOf(call.query),
-    conditions: readConditions(headers, ''),
-    customerKey: customerKeyOf(headers),
-  };
 }
 
 /** A range has no checksum, unless it is a whole part. */

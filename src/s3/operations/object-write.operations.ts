@@ -25,7 +25,6 @@ export class ObjectWriteOperations {
     const metadata = metadataOf(headers);
     const tags = tagsOf(headers);
     const conditions = writeConditions(headers);
-    await this.authorizer.authorizeEncryption(call, encryption);
     const body = call.body.open();
     try {
       const result = await this.objects.put({
@@ -37,6 +36,7 @@ export class ObjectWriteOperations {
         conditions,
         tags,
         owner: call.principal.ownerId,
+        authorizeKey: this.authorizer.keyGuard(call),
       });
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
       return emptyAnswer(200, { ETag: `"${result.etag}"`, ...writeHeaders(result, this.authorizer, customerKey) });
