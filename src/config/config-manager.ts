@@ -230,6 +230,8 @@ export class ConfigManager implements ConfigManagerContract, OnModuleInit, OnMod
       const layers = { ...current.layers, stored: values };
       const test = await checkCandidate(definition, address, layers, options.force === true);
       const fields = this.sealer.seal(address, values, secrets);
+      const diff = diffFields(current.layers.stored ?? {}, values, secrets);
+      annotateAudit({ details: { fields: diff.map(({ field }) => field).join(' ') } });
       const written = await this.repository.write({
         ...address,
         action,
@@ -237,7 +239,7 @@ export class ConfigManager implements ConfigManagerContract, OnModuleInit, OnMod
         fields,
         changedBy: options.changedBy,
         comment: options.comment,
-        diff: diffFields(current.layers.stored ?? {}, values, secrets),
+        diff,
       });
       if (written !== undefined) {
         const { version, changedAt } = written;
