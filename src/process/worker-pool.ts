@@ -72,7 +72,9 @@ export class WorkerPool {
         return;
       }
       this.fork().then(
-        () => this.logger.log('The worker was replaced'),
+        () => {
+          this.logger.log('The worker was replaced');
+        },
         () => this.retry(),
       );
     }, this.restartDelay);
