@@ -23,6 +23,7 @@ export function canonicalContextText(context: EncryptionContext): string {
 
 function escape(text: string): string {
   return text.replace(
+    // eslint-disable-next-line no-control-regex -- JSON escapes exactly these
     /[\u0000-\u001f"\\<>&\u2028\u2029]/g,
     (character) => SHORT_ESCAPES[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
