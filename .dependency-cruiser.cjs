@@ -129,7 +129,7 @@ module.exports = {
     vendor('pino', 'pino(-pretty)?', '^src/observability/|^src/(main|process/.*)\\.ts$'),
     vendor('prom-client', 'prom-client', '\\.metrics\\.ts$|^src/observability/'),
     vendor('yaml', 'yaml', '^src/settings/'),
-    vendor('hash-wasm', 'hash-wasm', '^src/(crypto|object-storage)/'),
+    vendor('hash-wasm', 'hash-wasm', '^src/(crypto|object-storage|admin/minio)/'),
     vendor('node-rs', '@node-rs', '^src/(crypto|object-storage)/'),
   ],
   options: {

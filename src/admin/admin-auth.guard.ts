@@ -9,6 +9,7 @@ import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
 import { KeyResources } from './key-resources.service';
+import { RAW_BODY } from './raw-body.decorator';
 import { REQUIRED_ACTION, type RequiredAction } from './requires-action.decorator';
 
 const READ_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -43,7 +44,7 @@ export class AdminAuthGuard implements CanActivate {
       const resource = required.resource === 'key' ? this.keyResources.ofReference(keyReferenceOf(request)) : '*';
       await this.authorizer.require(request, required.actions, resource);
     }
-    if (request.bodyProblem !== undefined) {
+    if (request.bodyProblem !== undefined && this.reflector.get<true | undefined>(RAW_BODY, handler) === undefined) {
       throw request.bodyProblem;
     }
     return true;

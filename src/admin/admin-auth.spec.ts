@@ -4,7 +4,7 @@ import request, { type Response, type Test } from 'supertest';
 import { ROOT_PASSWORD, ROOT_USER, startAdminApp, type AdminApp } from '../../test/support/admin-app';
 
 const ROOT = { accessKeyId: ROOT_USER, secretAccessKey: ROOT_PASSWORD };
-const BODY_LIMIT = 256 * 1024;
+const BODY_LIMIT = 256 * 1024 + 512;
 
 describe('admin authentication and authorisation', () => {
   let admin: AdminApp;

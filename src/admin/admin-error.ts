@@ -7,6 +7,8 @@ export type AdminErrorKind =
   | 'AccessDenied'
   | 'CrossSiteRequest'
   | 'InvalidRequest'
+  | 'InvalidPayload'
+  | 'Busy'
   | 'NotFound'
   | 'PayloadTooLarge'
   | 'UpgradeRequired';

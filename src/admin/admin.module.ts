@@ -15,6 +15,10 @@ import { GroupController } from './group.controller';
 import { KeyResources } from './key-resources.service';
 import { KmsAdminService } from './kms-admin.service';
 import { KmsController } from './kms.controller';
+import { ConfigKvController } from './minio/config-kv.controller';
+import { ConfigKvService } from './minio/config-kv.service';
+import { MadminPayloads } from './minio/madmin-payloads.service';
+import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
 import { PolicyController } from './policy.controller';
 import { UpgradeController } from './upgrade.controller';
@@ -25,6 +29,8 @@ import { WhoAmIController } from './whoami.controller';
 @Module({
   imports: [AuditModule, ConfigManagerModule, IdentityModule, KmsModule],
   controllers: [
+    ConfigKvController,
+    ServerInfoController,
     ConfigController,
     ConfigHelpController,
     KmsController,
@@ -37,6 +43,15 @@ import { WhoAmIController } from './whoami.controller';
     AuditController,
     UpgradeController,
   ],
-  providers: [AuditInterceptor, AdminAuthGuard, AdminAuthenticator, AdminAuthorizer, KeyResources, KmsAdminService],
+  providers: [
+    AuditInterceptor,
+    AdminAuthGuard,
+    AdminAuthenticator,
+    AdminAuthorizer,
+    KeyResources,
+    KmsAdminService,
+    ConfigKvService,
+    MadminPayloads,
+  ],
 })
 export class AdminModule {}

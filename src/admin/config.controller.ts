@@ -1,10 +1,11 @@
-import { Body, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Post, Put, Query, Req, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiExtraModels, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { ConfigManager } from '../config/config-manager';
 import type { ConfigReadout, SetOptions, SetResult } from '../config/subsystem';
 import type { Principal } from '../identity/identity.types';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
 import { AdminError } from './admin-error';
+import type { AdminRequest } from './admin-request';
 import { Caller } from './caller.decorator';
 import {
   ConfigChangeDto,
@@ -20,6 +21,8 @@ import {
   SetConfigQuery,
   TestConfigQuery,
 } from './config.dto';
+import { ConfigKvService } from './minio/config-kv.service';
+import { MadminPayloads, speaksMadmin } from './minio/madmin-payloads.service';
 import { RequiresAction } from './requires-action.decorator';
 import { TestReportDto } from './test-report.dto';
 
@@ -38,13 +41,23 @@ const FIELDS_BODY = ApiBody({
 @AdminController(['minio/admin/v3', 'rustfs/admin/v3'], 'configuration')
 @ApiExtraModels(EffectiveFieldDto)
 export class ConfigController {
-  constructor(private readonly config: ConfigManager) {}
+  constructor(
+    private readonly config: ConfigManager,
+    private readonly text: ConfigKvService,
+    private readonly payloads: MadminPayloads,
+  ) {}
 
   @Get('config')
   @RequiresAction('admin:ConfigUpdate')
-  @ApiOperation({ summary: 'Every configuration document, secrets masked, with the source of each field' })
+  @ApiOperation({
+    summary: 'Every configuration document, secrets masked, with the source of each field',
+    description: "Clients of MinIO, known by their User-Agent, get MinIO's text, encrypted with their secret key.",
+  })
   @ApiOkResponse({ type: ConfigListDto })
-  async listConfig(): Promise<ConfigListDto> {
+  async listConfig(@Req() request: AdminRequest): Promise<ConfigListDto | StreamableFile> {
+    if (speaksMadmin(request)) {
+      return this.payloads.answer(request, await this.text.printAll(), 'text/plain');
+    }
     return { config: await this.config.list() };
   }
 

@@ -2,8 +2,8 @@ import { raw, type NextFunction, type Request, type Response } from 'express';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
 
-/** Largest body of an admin request, in bytes. */
-export const MAX_BODY_BYTES = 256 * 1024;
+/** Largest body of an admin request, in bytes: 256 KiB of configuration as mc encrypts it. */
+export const MAX_BODY_BYTES = 256 * 1024 + 512;
 
 /** Deeper documents serve no purpose here and could exhaust the stack of whoever walks them. */
 const MAX_DEPTH = 32;

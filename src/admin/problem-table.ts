@@ -13,6 +13,8 @@ const ADMIN: Readonly<Record<string, ProblemRow>> = {
   AccessDenied: row(403, 'Access denied'),
   CrossSiteRequest: row(403, 'Cross-site request refused', 'AccessDenied'),
   InvalidRequest: row(400, 'Invalid request'),
+  InvalidPayload: row(400, 'Unreadable body', 'XMinioAdminConfigBadJSON'),
+  Busy: row(503, 'Too many requests', 'SlowDown'),
   NotFound: row(404, 'No such route', 'XMinioAdminAPINotFound'),
   PayloadTooLarge: row(413, 'Body too large', 'XMinioAdminConfigTooLarge'),
   UpgradeRequired: row(426, 'Other API version required', 'XMinioAdminVersionMismatch'),

@@ -33,7 +33,6 @@ const ENABLED_FIELD: FieldDefinition = {
   name: 'enabled',
   type: 'boolean',
   description: 'Whether the document is in effect.',
-  aliases: ['enable'],
 };
 
 /** `kms_vault:default` */
@@ -51,10 +50,14 @@ export function declaresEnabled(definition: SubsystemDefinition): boolean {
   return definition.fields.some((field) => field.name === ENABLED_FIELD.name);
 }
 
-/** Finds a field by its name or an older spelling of it. */
+/** Finds a field by its name or an older spelling of it; `enable` is MinIO's word for `enabled` everywhere. */
 export function findField(definition: SubsystemDefinition, name: string): FieldDefinition | undefined {
   const fields = fieldsOf(definition);
-  return fields.find((field) => field.name === name) ?? fields.find((field) => field.aliases?.includes(name) === true);
+  return (
+    fields.find((field) => field.name === name) ??
+    fields.find((field) => field.aliases?.includes(name) === true) ??
+    (name === 'enable' ? fields.find((field) => field.name === ENABLED_FIELD.name) : undefined)
+  );
 }
 
 /** Names of the fields that are sealed and masked. */
