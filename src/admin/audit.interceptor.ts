@@ -1,10 +1,10 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import { lastValueFrom, from, type Observable } from 'rxjs';
-import { AuditTrail, type AuditOutcome } from '../common/audit-trail';
+import { adminCategoryOf, AuditTrail, type AuditOutcome } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import { requestContext } from '../common/request-context';
 import type { AdminRequest } from './admin-request';
-import { categoryOf, leavesRecord } from './audit-scope';
+import { leavesRecord } from './audit-scope';
 import { problemRow } from './problem-table';
 
 /** Statuses that the observer of requests records as refusals, together with those that never reach a handler. */
@@ -42,7 +42,7 @@ export class AuditInterceptor implements NestInterceptor {
     await this.audit.record({
       resource: path,
       ...context?.audit,
-      category: categoryOf(path),
+      category: adminCategoryOf(path),
       operation: context?.operation ?? 'AdminUnknown',
       principal: context?.principal ?? 'anonymous',
       outcome,

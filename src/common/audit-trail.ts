@@ -48,3 +48,11 @@ export function annotateAudit(annotations: AuditAnnotations): void {
     };
   }
 }
+
+/** What an admin route is about, by its path. Configuring a KMS is configuration, not a use of keys. */
+export function adminCategoryOf(path: string): AuditCategory {
+  if (/\/[a-z-]*config/.test(path)) {
+    return 'config';
+  }
+  return /\/kms(\/|$)/.test(path) ? 'kms' : 'identity';
+}

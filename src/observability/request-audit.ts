@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditTrail } from '../common/audit-trail';
+import { adminCategoryOf, type AuditEvent, type AuditTrail } from '../common/audit-trail';
 import type { FinishedRequest } from '../common/request-observer';
 
 /** S3 operations that change what a bucket is or who may use it. */
@@ -46,7 +46,7 @@ function eventOf(request: FinishedRequest, outcome: AuditEvent['outcome']): Audi
 
 function categoryOf({ operation, path, audit }: FinishedRequest): AuditEvent['category'] {
   if (operation.startsWith('Admin')) {
-    return path.includes('/kms') ? 'kms' : path.includes('config') ? 'config' : 'identity';
+    return adminCategoryOf(path);
   }
   if (audit?.keyId !== undefined) {
     return 'kms';
