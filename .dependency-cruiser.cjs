@@ -12,9 +12,10 @@ const layers = {
   kms: ['config', 'database', 'settings', 'common'],
   crypto: ['kms', 'settings', 'common'],
   'object-storage': ['crypto', 'kms', 'database', 'settings', 'common'],
+  rewrap: ['object-storage', 'crypto', 'kms', 'config', 'database', 'settings', 'common'],
   identity: ['config', 'database', 'settings', 'common'],
   s3: ['object-storage', 'identity', 'crypto', 'kms', 'settings', 'common'],
-  admin: ['audit', 'object-storage', 'identity', 'kms', 'config', 'database', 'settings', 'common'],
+  admin: ['audit', 'rewrap', 'object-storage', 'identity', 'kms', 'config', 'database', 'settings', 'common'],
   observability: ['object-storage', 'identity', 'kms', 'config', 'database', 'settings', 'common'],
   server: ['settings', 'common'],
 };
@@ -99,7 +100,7 @@ module.exports = {
       comment: 'Business, bytes and keys know no transport.',
       severity: 'error',
       from: {
-        path: '^src/(object-storage|crypto|kms|config|audit|database|common)/',
+        path: '^src/(rewrap|object-storage|crypto|kms|config|audit|database|common)/',
         pathNot: ['\\.spec\\.ts$', '^src/kms/providers/'],
       },
       to: { path: '^(node_modules/(express|@types/express|supertest)/|https?$)' },

@@ -8,6 +8,7 @@ import { IdentityModule } from './identity/identity.module';
 import { KmsModule } from './kms/kms.module';
 import { ObjectStorageModule } from './object-storage/object-storage.module';
 import { ObservabilityModule } from './observability/observability.module';
+import { RewrapModule } from './rewrap/rewrap.module';
 import { S3Module } from './s3/s3.module';
 import { SettingsModule } from './settings/settings.module';
 import type { Settings } from './settings/settings';
@@ -26,6 +27,7 @@ export class AppModule {
         KmsModule,
         CryptoModule,
         ObjectStorageModule,
+        RewrapModule,
         IdentityModule,
         S3Module,
         AdminModule,

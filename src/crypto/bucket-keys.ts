@@ -54,16 +54,18 @@ export class BucketKeys implements OnModuleDestroy {
    *
    * @param keyReference as in {@link DataKeys.generate}
    * @param clientContext the context exactly as the client sent it
+   * @param epoch keeps to bucket keys that were first asked for with the same epoch, where older ones will not do
    * @throws KmsError
    */
   async generate(
     keyReference: string | undefined,
     clientContext: EncryptionContext | undefined,
     location: ObjectLocation,
+    epoch = '',
   ): Promise<GeneratedDataKey> {
     const context = bucketContext(clientContext, location.bucket);
     const { kms, keyId, revision = '' } = this.dataKeys.resolve(keyReference);
-    const id = fingerprint('write', kms, keyId, revision, location.bucket, canonicalContextText(context));
+    const id = fingerprint('write', kms, keyId, revision, epoch, location.bucket, canonicalContextText(context));
     return this.use(
       this.current,
       id,

@@ -1,6 +1,7 @@
+import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
-import { DataKeys, type GeneratedDataKey } from '../kms/data-keys';
+import { DataKeys, type GeneratedDataKey, type UnwrapOptions } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
 import { BucketKeys } from './bucket-keys';
 import { CiphertextError, KEY_BYTES } from './dare';
@@ -44,12 +45,18 @@ export class ObjectCipher {
    * Returns the object key of a stored object.
    *
    * @param customerKey the client's key, for SSE-C objects and only for those
+   * @param options see {@link DataKeys.unwrap}; a bucket key's own call may still be spared
    * @returns 32 bytes, owned by the caller, to be zeroed after use
    * @throws KmsError when the KMS does not unwrap the data key
    * @throws DomainError `InvalidRequest` when a customer key is missing or out of place, `AccessDenied` when it is wrong
    * @throws CiphertextError when the sealed key does not authenticate or the record is incomplete
    */
-  async open(record: EncryptionRecord, location: ObjectLocation, customerKey?: CustomerKey): Promise<Buffer> {
+  async open(
+    record: EncryptionRecord,
+    location: ObjectLocation,
+    customerKey?: CustomerKey,
+    options?: UnwrapOptions,
+  ): Promise<Buffer> {
     const domain = sealDomain(record.mode);
     if (record.mode === 'sse-c') {
       return openWithCustomerKey(record, location, customerKey);
@@ -57,7 +64,7 @@ export class ObjectCipher {
     if (customerKey !== undefined) {
       throw new DomainError('InvalidRequest', 'The object is not encrypted with a customer key, so none may be sent');
     }
-    const dataKey = await this.unwrapDataKey(record, location);
+    const dataKey = await this.unwrapDataKey(record, location, options);
     try {
       return unsealObjectKey(record, dataKey, domain, location);
     } finally {
@@ -92,17 +99,57 @@ export class ObjectCipher {
     }
   }
 
+  /**
+   * Seals the object key of a stored object under another KMS key, or under the newest version of the same one, and proves
+   * before returning that the KMS opens the new seal to the same object key. Mode, context and use of bucket keys stay.
+   *
+   * @param options.keyReference the new key; SSE-S3 objects stay under the key of the embedded keyring
+   * @param options.epoch see {@link BucketKeys.generate}
+   * @throws DomainError `InvalidRequest` for SSE-C, whose key only the client has
+   * @throws as {@link open}
+   */
+  async rewrap(
+    record: EncryptionRecord,
+    location: ObjectLocation,
+    options: { readonly keyReference: string; readonly epoch: string },
+  ): Promise<EncryptionRecord> {
+    const { mode, context, bucketKey } = record;
+    if (mode === 'sse-c') {
+      throw new DomainError('InvalidRequest', 'Only the client can seal a key of SSE-C anew');
+    }
+    const request: SealRequest =
+      mode === 'sse-s3' ? { mode } : { mode, keyId: options.keyReference, context, bucketKey: bucketKey ?? false };
+    const objectKey = await this.open(record, location);
+    try {
+      const resealed = await this.seal(objectKey, request, location, record.multipart, options.epoch);
+      await this.assertOpensTo(objectKey, resealed, location);
+      return resealed;
+    } finally {
+      objectKey.fill(0);
+    }
+  }
+
+  private async assertOpensTo(expected: Buffer, record: EncryptionRecord, location: ObjectLocation): Promise<void> {
+    const opened = await this.open(record, location, undefined, { fresh: true });
+    const same = timingSafeEqual(expected, opened);
+    opened.fill(0);
+    if (!same) {
+      throw new CiphertextError('The new seal opens to another object key');
+    }
+  }
+
   private async seal(
     objectKey: Buffer,
     request: SealRequest,
     location: ObjectLocation,
     multipart: boolean,
+    epoch?: string,
   ): Promise<EncryptionRecord> {
     const domain = sealDomain(request.mode);
     if (request.mode === 'sse-c') {
       return { mode: request.mode, multipart, ...sealObjectKey(objectKey, request.customerKey.key, domain, location) };
     }
-    const { plaintext, wrapped } = await this.generateDataKey(request, location);
+    const { plaintext, wrapped } = await this.generateDataKey(request, location, epoch);
     try {
       assertDataKey(plaintext);
       return {
@@ -117,24 +164,32 @@ export class ObjectCipher {
     }
   }
 
-  private generateDataKey(request: KmsSealRequest, location: ObjectLocation): Promise<GeneratedDataKey> {
+  private generateDataKey(
+    request: KmsSealRequest,
+    location: ObjectLocation,
+    epoch: string | undefined,
+  ): Promise<GeneratedDataKey> {
     if (request.mode === 'sse-s3') {
       return this.dataKeys.generateForServer(objectContext(undefined, location));
     }
     if (request.bucketKey === true) {
-      return this.bucketKeys.generate(request.keyId, request.context, location);
+      return this.bucketKeys.generate(request.keyId, request.context, location, epoch);
     }
     return this.dataKeys.generate(request.keyId, objectContext(request.context, location));
   }
 
-  private async unwrapDataKey(record: EncryptionRecord, location: ObjectLocation): Promise<Buffer> {
+  private async unwrapDataKey(
+    record: EncryptionRecord,
+    location: ObjectLocation,
+    options: UnwrapOptions | undefined,
+  ): Promise<Buffer> {
     if (record.wrappedKey === undefined) {
       throw new CiphertextError('The object has no wrapped data key');
     }
     const dataKey =
       record.bucketKey === true
         ? await this.bucketKeys.unwrap(record.wrappedKey, record.context, location)
-        : await this.dataKeys.unwrap(record.wrappedKey, objectContext(record.context, location));
+        : await this.dataKeys.unwrap(record.wrappedKey, objectContext(record.context, location), options);
     assertDataKey(dataKey);
     return dataKey;
   }

@@ -18,6 +18,10 @@ export interface GeneratedDataKey {
   readonly wrapped: WrappedDataKey;
 }
 
+export interface UnwrapOptions {
+  readonly fresh?: boolean;
+}
+
 /** What a key reference stands for. */
 export interface ResolvedKey {
   readonly kms: string;
@@ -44,9 +48,10 @@ export abstract class DataKeys {
 
   /**
    * Returns the 32-byte plaintext of a wrapped data key. The receiver owns the buffer and zeroes it after use.
+   * @param options.fresh asks the KMS even when the answer is known, to prove that it can still give it
    * @throws KmsError
    */
-  abstract unwrap(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer>;
+  abstract unwrap(wrapped: WrappedDataKey, context: EncryptionContext, options?: UnwrapOptions): Promise<Buffer>;
 
   /**
    * Resolves a key reference to the canonical `kms` and `keyId` without a KMS call, for checks and read-outs.

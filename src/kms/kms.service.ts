@@ -3,7 +3,7 @@ import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common
 import { annotateAudit, AuditTrail } from '../common/audit-trail';
 import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
 import { DataKeyCache } from './data-key-cache';
-import { DataKeys, type GeneratedDataKey, type WrappedDataKey } from './data-keys';
+import { DataKeys, type GeneratedDataKey, type UnwrapOptions, type WrappedDataKey } from './data-keys';
 import { auditKeyUse, type KeyUseCall } from './key-use-audit';
 import { parseKeyReference } from './key-reference';
 import { Keyring } from './keyring';
@@ -77,7 +77,14 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     return this.generateWith(this.registry.builtin, SERVER_KEY_ID, context);
   }
 
-  override async unwrap(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer> {
+  override async unwrap(
+    wrapped: WrappedDataKey,
+    context: EncryptionContext,
+    options: UnwrapOptions = {},
+  ): Promise<Buffer> {
+    if (options.fresh === true) {
+      return this.unwrapNow(wrapped, context);
+    }
     return this.cache.get(wrapped, Buffer.from(canonicalContextText(context), 'utf8'), () =>
       this.unwrapNow(wrapped, context),
     );

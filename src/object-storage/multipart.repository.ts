@@ -41,7 +41,8 @@ const FIND: Statement = {
 };
 const LOCK: Statement = {
   name: 'multipart.lock',
-  text: `SELECT u.completion FROM multipart_upload u WHERE u.id = $1 FOR UPDATE`,
+  text: `SELECT u.completion, ${ENCRYPTION_COLUMNS.map((column) => `u.${column}`).join(', ')}
+    FROM multipart_upload u WHERE u.id = $1 FOR UPDATE`,
 };
 const LOCK_BUCKET: Statement = {
   name: 'multipart.lock-bucket',
@@ -183,17 +184,17 @@ export class MultipartRepository {
    * Runs the end of an upload in one transaction, with the upload locked against further parts.
    *
    * @param work gets the completion when the upload has been finished before, undefined when it is still open, and null
-   *   when it has gone
+   *   when it has gone; beside it the seal of the object key, which may be another than when the upload was found
    */
   async ending<T>(
     upload: UploadRow,
-    work: (on: Queryable, completion: Completion | null | undefined) => Promise<T>,
+    work: (on: Queryable, completion: Completion | null | undefined, seal: EncryptionRow) => Promise<T>,
   ): Promise<T> {
     return this.database.transaction(async (tx) => {
       // First, because deleting the bucket takes its locks in this order.
       await tx.query(LOCK_BUCKET, [upload.bucket_id]);
-      const [locked] = await tx.query<{ completion: Completion | null }>(LOCK, [upload.id]);
-      return work(tx, locked === undefined ? null : (locked.completion ?? undefined));
+      const [locked] = await tx.query<EncryptionRow & { completion: Completion | null }>(LOCK, [upload.id]);
+      return work(tx, locked === undefined ? null : (locked.completion ?? undefined), locked ?? upload);
     });
   }
 

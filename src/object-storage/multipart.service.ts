@@ -90,7 +90,7 @@ export class MultipartService implements MultipartServiceContract {
     assertAddress({ bucket: command.bucket, key: command.key });
     const upload = requireUpload(await this.uploads.find(command.bucket, command.key, command.uploadId), command);
     const fingerprint = partsFingerprint(command.parts);
-    return this.uploads.ending(upload, async (on, completion) => {
+    return this.uploads.ending(upload, async (on, completion, seal) => {
       if (completion !== undefined) {
         return repeated(upload, completion, fingerprint);
       }
@@ -106,7 +106,7 @@ export class MultipartService implements MultipartServiceContract {
         metadata: upload.metadata,
         tags: upload.tags ?? undefined,
         checksum: assembled.checksum,
-        record: encryptionRecord(upload),
+        record: encryptionRecord(seal),
         content: { kind: 'parts', parts: assembled.parts },
       };
       const outcome = await this.objects.commit(commit, on);

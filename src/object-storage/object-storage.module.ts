@@ -23,6 +23,7 @@ import { ObjectRepository } from './object.repository';
 import { ObjectService } from './object.service';
 import { ObjectWriter } from './object-writer.service';
 import { PartUploader } from './part-uploader.service';
+import { SealedKeyRepository } from './sealed-key.repository';
 import { UploadLister } from './upload-lister.service';
 
 /** Buckets, objects, uploads and their bytes. */
@@ -49,12 +50,22 @@ import { UploadLister } from './upload-lister.service';
     UploadLister,
     KeyUsageRepository,
     KeyUsageService,
+    SealedKeyRepository,
     BlobReaper,
     ObjectService,
     MultipartService,
     BucketService,
     ListingService,
   ],
-  exports: [ObjectService, MultipartService, BucketService, ListingService, BlobReaper, BlobStore, KeyUsageService],
+  exports: [
+    ObjectService,
+    MultipartService,
+    BucketService,
+    ListingService,
+    BlobReaper,
+    BlobStore,
+    KeyUsageService,
+    SealedKeyRepository,
+  ],
 })
 export class ObjectStorageModule {}

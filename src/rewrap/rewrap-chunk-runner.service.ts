@@ -1,0 +1,189 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { DomainError } from '../common/domain-error';
+import { ObjectCipher } from '../crypto/object-cipher.service';
+import { KmsError } from '../kms/kms-error';
+import { encryptionRecord } from '../object-storage/encryption-columns';
+import { type Reseal, type SealedKey, SealedKeyRepository } from '../object-storage/sealed-key.repository';
+import { type LeasedChunk, type RewrapBatch, RewrapChunkRepository } from './rewrap-chunk.repository';
+import { RewrapJobRepository } from './rewrap-job.repository';
+import { selectionOf } from './rewrap-selection';
+import { batchUnderWay, countBatch, countStall } from './rewrap.metrics';
+import type { RewrapOrder } from './rewrap.types';
+import { Waker } from './waker';
+
+/** A chunk whose owner gives no sign for so long is taken over. */
+export const LEASE_SECONDS = 10;
+const RENEW_EVERY_MS = 3_000;
+const BATCH = 100;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 8_000;
+
+/** The job was paused or cancelled, or this process stops. */
+class Interrupted extends Error {}
+
+/** Works on one chunk: batch by batch opens object keys, seals them anew, and stores the new seals. */
+@Injectable()
+export class RewrapChunkRunner {
+  private readonly logger = new Logger(RewrapChunkRunner.name);
+  private readonly waker = new Waker();
+  private stopping = false;
+
+  constructor(
+    private readonly chunks: RewrapChunkRepository,
+    private readonly jobs: RewrapJobRepository,
+    private readonly sealedKeys: SealedKeyRepository,
+    private readonly cipher: ObjectCipher,
+  ) {}
+
+  /** Lets waits look again whether their job still runs. */
+  wake(): void {
+    this.waker.wake();
+  }
+
+  /** Makes {@link run} give its chunk back after the batch under way. */
+  stop(): void {
+    this.stopping = true;
+    this.waker.wake();
+  }
+
+  /** Works on a chunk until it is done, or given back because its job no longer runs. */
+  async run(leased: LeasedChunk): Promise<void> {
+    const renewal = setInterval(
+      () => void this.chunks.renew(leased, LEASE_SECONDS).catch(() => undefined),
+      RENEW_EVERY_MS,
+    );
+    renewal.unref();
+    const done = batchUnderWay();
+    try {
+      await this.runBatches(leased);
+    } catch (error) {
+      await this.chunks.release(leased);
+      if (!(error instanceof Interrupted)) {
+        throw error;
+      }
+    } finally {
+      done();
+      clearInterval(renewal);
+    }
+  }
+
+  private async runBatches(leased: LeasedChunk): Promise<void> {
+    const { chunk, order } = leased;
+    const size = batchSize(order.rateLimit);
+    let after = chunk.after;
+    for (;;) {
+      await this.assertRunning(order);
+      const keys = await this.sealedKeys.read(chunk.kind, selectionOf(order), after, chunk.until, size);
+      await this.keepPace(order, keys.length);
+      const { reseals, failures } = await this.resealAll(keys, order);
+      const last = keys.length < size ? undefined : keys.at(-1)?.position;
+      const outcome = await this.chunks.commit(leased, { reseals, failures, next: last }, LEASE_SECONDS);
+      if (outcome === undefined) {
+        this.logger.warn(`Chunk ${chunk.number} of rewrap job ${chunk.jobId} was taken over by another process`);
+        return;
+      }
+      const bytes = reseals.reduce((sum, { sealed }) => sum + sealed.size, 0);
+      countBatch({ ...outcome, failed: failures.length, bytes });
+      if (last === undefined) {
+        return;
+      }
+      after = last;
+    }
+  }
+
+  private async keepPace(order: RewrapOrder, objects: number): Promise<void> {
+    if (objects > 0) {
+      await this.wait(order, (await this.jobs.reserve(order.id, objects)) * 1_000);
+    }
+  }
+
+  private async resealAll(
+    keys: readonly SealedKey[],
+    order: RewrapOrder,
+  ): Promise<Pick<RewrapBatch, 'reseals' | 'failures'>> {
+    const reseals: Reseal[] = [];
+    const failures: RewrapBatch['failures'][number][] = [];
+    const queue = keys.values();
+    const lane = async (): Promise<void> => {
+      for (const sealed of queue) {
+        try {
+          reseals.push({ sealed, record: await this.resealPatiently(sealed, order) });
+        } catch (error) {
+          if (error instanceof Interrupted) {
+            throw error;
+          }
+          failures.push({ sealed, ...this.reasonOf(error, order) });
+        }
+      }
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: order.concurrency }, lane));
+    const interrupted = lanes.find((result) => result.status === 'rejected');
+    if (interrupted !== undefined) {
+      throw interrupted.reason;
+    }
+    return { reseals, failures };
+  }
+
+  /** A KMS that is away holds the job up and fails no object: it will be back, and the old seals still serve. */
+  private async resealPatiently(sealed: SealedKey, order: RewrapOrder): Promise<Reseal['record']> {
+    for (let delay = FIRST_RETRY_MS; ; delay = Math.min(2 * delay, LONGEST_RETRY_MS)) {
+      try {
+        return await this.reseal(sealed, order);
+      } catch (error) {
+        if (!isPassing(error)) {
+          throw error;
+        }
+        countStall();
+        await this.jobs.setWaiting(order.id, error.message);
+        await this.wait(order, delay);
+      }
+    }
+  }
+
+  private async reseal(sealed: SealedKey, order: RewrapOrder): Promise<Reseal['record']> {
+    const record = encryptionRecord(sealed.row);
+    if (record?.wrappedKey === undefined) {
+      throw new DomainError('rewrap-incomplete-row', 'The version has no wrapped key');
+    }
+    const { kms, keyId } = order.target ?? record.wrappedKey;
+    return this.cipher.rewrap(
+      record,
+      { bucket: sealed.bucket, key: sealed.position.key },
+      { keyReference: `${kms}/${keyId}`, epoch: `${order.id}/${order.pass}` },
+    );
+  }
+
+  private reasonOf(error: unknown, order: RewrapOrder): { reason: string; message: string } {
+    if (error instanceof DomainError) {
+      return { reason: error.kind, message: error.message };
+    }
+    this.logger.error(
+      `Rewrap job ${order.id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    return { reason: 'internal', message: 'An unexpected error; the log has the details' };
+  }
+
+  private async wait(order: RewrapOrder, milliseconds: number): Promise<void> {
+    const end = performance.now() + milliseconds;
+    for (let left = milliseconds; left > 0; left = end - performance.now()) {
+      await this.waker.wait(left);
+      await this.assertRunning(order);
+    }
+  }
+
+  private async assertRunning({ id }: RewrapOrder): Promise<void> {
+    if (this.stopping || (await this.jobs.state(id)) !== 'running') {
+      throw new Interrupted();
+    }
+  }
+}
+
+/** Whether an error concerns the KMS as a whole and may pass, by itself or when an operator mends the credentials. */
+export function isPassing(error: unknown): error is KmsError {
+  return error instanceof KmsError && (error.retryable || error.kind === 'kms-unauthenticated');
+}
+
+/** Small where the pace is slow, so that it is a pace and not a series of bursts. */
+function batchSize(rateLimit: number | undefined): number {
+  return rateLimit === undefined ? BATCH : Math.max(1, Math.min(BATCH, Math.floor(rateLimit / 2)));
+}

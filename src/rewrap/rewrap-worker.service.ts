@@ -1,0 +1,112 @@
+import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Database } from '../database/database';
+import { isPassing, LEASE_SECONDS, RewrapChunkRunner } from './rewrap-chunk-runner.service';
+import { RewrapChunkRepository } from './rewrap-chunk.repository';
+import { REWRAP_CHANNEL, RewrapJobRepository } from './rewrap-job.repository';
+import { RewrapPlanner } from './rewrap-planner.service';
+import { selectionOf } from './rewrap-selection';
+import type { RewrapOrder } from './rewrap.types';
+import { Waker } from './waker';
+
+const CHUNK = 1_000;
+/** Longer than counting takes. */
+const PLAN_LEASE_SECONDS = 60;
+const POLL_MS = 5_000;
+const AFTER_FAILURE_MS = 1_000;
+
+/**
+ * Works on rewrap jobs, in every process of the fleet alike: whoever is free plans, takes a chunk, or ends a walk. All that
+ * is known of a job is in the database, so any process may die at any moment and the others go on where it was.
+ */
+@Injectable()
+export class RewrapWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(RewrapWorker.name);
+  private readonly waker = new Waker();
+  private stopping = false;
+  private woken = false;
+  private running: Promise<void> = Promise.resolve();
+  private stopListening: (() => Promise<void>) | undefined;
+
+  constructor(
+    private readonly database: Database,
+    private readonly jobs: RewrapJobRepository,
+    private readonly chunks: RewrapChunkRepository,
+    private readonly planner: RewrapPlanner,
+    private readonly runner: RewrapChunkRunner,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const wake = (): void => this.wake();
+    this.stopListening = await this.database.listen(REWRAP_CHANNEL, wake, wake);
+    this.running = this.loop();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping = true;
+    this.runner.stop();
+    this.waker.wake();
+    await this.running;
+    await this.stopListening?.();
+  }
+
+  /**
+   * Does the next piece of work there is.
+   * @returns false when there is none for this process at the moment
+   */
+  async step(): Promise<boolean> {
+    const order = await this.jobs.takePlan(PLAN_LEASE_SECONDS);
+    if (order !== undefined) {
+      await this.plan(order);
+      return true;
+    }
+    const taken =
+      (await this.chunks.takeAbandoned(LEASE_SECONDS)) ?? (await this.chunks.take(selectionOf, CHUNK, LEASE_SECONDS));
+    if (taken === 'walked') {
+      return true;
+    }
+    if (taken !== undefined) {
+      await this.jobs.announce(taken.order.id);
+      await this.runner.run(taken);
+      return true;
+    }
+    const finished = await this.chunks.finishWalk();
+    if (finished?.completed === true) {
+      this.logger.log(`Rewrap job ${finished.id} is completed`);
+    }
+    return finished !== undefined;
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        this.woken = false;
+        if (!(await this.step()) && !this.woken && !this.stopping) {
+          await this.waker.wait(POLL_MS);
+        }
+      } catch (error) {
+        this.logger.warn(`Rewrapping failed and goes on: ${error instanceof Error ? error.message : String(error)}`);
+        await this.waker.wait(AFTER_FAILURE_MS);
+      }
+    }
+  }
+
+  private async plan(order: RewrapOrder): Promise<void> {
+    try {
+      await this.planner.plan(order);
+    } catch (error) {
+      if (isPassing(error)) {
+        await this.jobs.postponePlan(order.id, error.message);
+        return;
+      }
+      const message = error instanceof Error ? error.message : String(error);
+      this.logger.warn(`Rewrap job ${order.id} cannot be planned: ${message}`);
+      await this.jobs.setState(order.id, ['running'], 'failed', message);
+    }
+  }
+
+  private wake(): void {
+    this.woken = true;
+    this.waker.wake();
+    this.runner.wake();
+  }
+}
