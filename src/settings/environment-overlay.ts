@@ -9,6 +9,13 @@ import type { SourcedText, VariableSource } from './variable-source';
 
 const DEFAULT_TARGET = 'default';
 
+/** Fields that tell how to log in. */
+const TELLING_FIELDS = [
+  { field: 'auth_approle_id', authType: 'approle' },
+  { field: 'auth_kubernetes_role', authType: 'kubernetes' },
+  { field: 'auth_jwt_role', authType: 'jwt' },
+];
+
 interface PinnedField {
   readonly subsystem: string;
   readonly target: string;
@@ -18,8 +25,8 @@ interface PinnedField {
 }
 
 /**
- * Collects the fields of dynamic configuration that environment variables pin. When an AppRole id is given without a
- * word on the way to log in, AppRole is meant, as it always was for MinIO's and RustFS's variables.
+ * Collects the fields of dynamic configuration that environment variables pin. When the id or role of a login method is
+ * given without a word on the way to log in, that method is meant, as it always was for MinIO's and RustFS's variables.
  *
  * @param problems receives a line for two names that give one field different values, and for an unreadable secret file
  */
@@ -44,7 +51,7 @@ export function environmentOverlay(source: VariableSource, cwd: string, problems
     document.set(pinned.field, other ?? { value, origin: given.origin });
   }
   for (const document of overlay.values()) {
-    implyAppRole(document);
+    implyAuthType(document);
   }
   return overlay;
 }
@@ -107,11 +114,12 @@ function textOf(pinned: PinnedField, given: SourcedText, cwd: string, problems: 
   }
 }
 
-function implyAppRole(document: Map<string, OverlayValue>): void {
-  const id = document.get('auth_approle_id');
+function implyAuthType(document: Map<string, OverlayValue>): void {
   const said = ['auth_type', 'token', 'token_file'].some((field) => document.has(field));
-  if (id !== undefined && !said) {
-    document.set('auth_type', { value: 'approle', origin: id.origin });
+  const [told, ...more] = TELLING_FIELDS.filter(({ field }) => document.has(field));
+  const origin = told && document.get(told.field)?.origin;
+  if (!said && told && origin !== undefined && more.length === 0) {
+    document.set('auth_type', { value: told.authType, origin });
   }
 }
 

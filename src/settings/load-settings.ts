@@ -173,8 +173,6 @@ function toSettings(
     dareCipher: values.dareCipher,
     clockSkewSeconds: values.clockSkewSeconds,
     drainSeconds: values.drainSeconds,
-    dataKeyCacheSize: values.dataKeyCacheSize,
-    dataKeyCacheSeconds: values.dataKeyCacheSeconds,
     rustfsKmsHeaders: values.rustfsKmsHeaders,
     logLevel: values.logLevel,
     logFormat: values.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json'),

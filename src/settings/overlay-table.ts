@@ -20,7 +20,10 @@ export interface OverlaySubsystem {
   readonly aliases: readonly OverlayAlias[];
 }
 
-/** Environment names of dynamic configuration. The meaning of the fields belongs to the module that registers the subsystem. */
+/**
+ * Environment names of dynamic configuration. The meaning of the fields belongs to the module that registers the subsystem.
+ * Where one prefix begins another, the longer one comes first.
+ */
 export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
   {
     subsystem: 'kms_vault',
@@ -37,6 +40,15 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
       'auth_approle_secret',
       'auth_approle_secret_file',
       'auth_approle_mount',
+      'auth_kubernetes_role',
+      'auth_kubernetes_mount',
+      'auth_kubernetes_jwt_file',
+      'auth_jwt_role',
+      'auth_jwt_mount',
+      'auth_jwt_token',
+      'auth_jwt_file',
+      'auth_cert_role',
+      'auth_cert_mount',
       'mount_path',
       'namespace',
       'ca_file',
@@ -51,7 +63,7 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
       'create_key',
       'comment',
     ],
-    secretFields: ['token', 'auth_approle_secret'],
+    secretFields: ['token', 'auth_approle_secret', 'auth_jwt_token'],
     aliases: [
       { name: 'RUSTFS_KMS_ENABLED', field: 'enabled' },
       { name: 'RUSTFS_KMS_ENABLE', field: 'enabled' },
@@ -68,6 +80,9 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
       { name: 'RUSTFS_KMS_VAULT_APPROLE_SECRET_ID', field: 'auth_approle_secret' },
       { name: 'RUSTFS_KMS_VAULT_APPROLE_SECRET_ID_FILE', field: 'auth_approle_secret_file' },
       { name: 'RUSTFS_KMS_VAULT_APPROLE_MOUNT', field: 'auth_approle_mount' },
+      { name: 'RUSTFS_KMS_VAULT_KUBERNETES_ROLE', field: 'auth_kubernetes_role' },
+      { name: 'RUSTFS_KMS_VAULT_KUBERNETES_MOUNT', field: 'auth_kubernetes_mount' },
+      { name: 'RUSTFS_KMS_VAULT_KUBERNETES_JWT_PATH', field: 'auth_kubernetes_jwt_file' },
       { name: 'RUSTFS_KMS_TIMEOUT_SECS', field: 'timeout', unit: 's' },
       { name: 'RUSTFS_KMS_RETRY_ATTEMPTS', field: 'max_retries' },
       { name: 'MINIO_KMS_VAULT_ENDPOINT', field: 'endpoint' },
@@ -90,6 +105,17 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
     aliases: [
       { name: 'MINIO_KMS_SECRET_KEY', field: 'minio_secret_key' },
       { name: 'MINIO_KMS_SECRET_KEY_FILE', field: 'minio_secret_key', fromFile: true },
+    ],
+  },
+  {
+    subsystem: 'kms',
+    prefix: 'STRONGROOM_KMS_',
+    multipleTargets: false,
+    fields: ['default_target', 'cache_size', 'cache_ttl'],
+    secretFields: [],
+    aliases: [
+      { name: 'STRONGROOM_DATA_KEY_CACHE_SIZE', field: 'cache_size' },
+      { name: 'STRONGROOM_DATA_KEY_CACHE_TTL', field: 'cache_ttl' },
     ],
   },
 ];

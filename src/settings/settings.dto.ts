@@ -98,15 +98,6 @@ export class SettingsDto {
   @Max(3600)
   drainSeconds!: number;
 
-  @IsInt()
-  @Min(0)
-  @Max(1_000_000)
-  dataKeyCacheSize!: number;
-
-  @Min(1)
-  @Max(DAY_SECONDS)
-  dataKeyCacheSeconds!: number;
-
   @IsBoolean()
   rustfsKmsHeaders!: boolean;
 

@@ -66,9 +66,6 @@ export class Settings {
   readonly clockSkewSeconds!: number;
   /** Seconds that requests in flight may take to finish after SIGTERM. */
   readonly drainSeconds!: number;
-  /** Unwrapped data keys kept in memory for reads; 0 turns the cache off. */
-  readonly dataKeyCacheSize!: number;
-  readonly dataKeyCacheSeconds!: number;
   /** Give out the older RustFS header pair with the wrapped key and nonce of an object. */
   readonly rustfsKmsHeaders!: boolean;
   readonly logLevel!: LogLevel;
