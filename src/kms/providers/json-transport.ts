@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import { Agent, request } from 'undici';
 import { KmsError } from '../kms-error';
 import { EndpointList } from './endpoint-list';
@@ -18,8 +17,6 @@ export interface JsonTransportOptions {
   readonly tls: TlsSettings;
   /** Status codes that tell of a node that has done nothing and will not; another address is tried. */
   readonly failoverStatuses: ReadonlySet<number>;
-  /** Further TLS options, such as a client certificate that is made rather than read. */
-  readonly connectOptions?: () => Promise<ConnectionOptions>;
 }
 
 export interface JsonRequest {
@@ -155,11 +152,11 @@ export class JsonTransport {
   }
 
   private dispatcher(): Promise<Agent> {
-    this.agent ??= this.connectOptions().then(
-      (options) =>
+    this.agent ??= loadTlsMaterial(this.kms, this.options.tls).then(
+      (material) =>
         new Agent({
           connections: MAX_CONNECTIONS,
-          connect: { ...options, timeout: this.endpoints.size > 1 ? CONNECT_TIMEOUT_OF_MANY : CONNECT_TIMEOUT },
+          connect: { ...material, timeout: this.endpoints.size > 1 ? CONNECT_TIMEOUT_OF_MANY : CONNECT_TIMEOUT },
           maxResponseSize: MAX_RESPONSE_BYTES,
           // The call policy's signal bounds every call; these would only cut it short.
           headersTimeout: 0,
@@ -168,9 +165,5 @@ export class JsonTransport {
     );
     this.agent.catch(() => (this.agent = undefined));
     return this.agent;
-  }
-
-  private async connectOptions(): Promise<ConnectionOptions> {
-    return { ...(await loadTlsMaterial(this.kms, this.options.tls)), ...(await this.options.connectOptions?.()) };
   }
 }

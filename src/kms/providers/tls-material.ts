@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Secret } from '../../common/secret';
 import { KmsError } from '../kms-error';
 
 /** What TLS connections to a KMS are made with; files are read when a connection is first needed. */
@@ -10,13 +11,15 @@ export interface TlsSettings {
   readonly clientKeyFile?: string;
   readonly skipVerify: boolean;
   readonly serverName?: string;
+  /** A client certificate that is made here instead of read, as PEM. */
+  readonly clientKeyPair?: Secret<{ readonly cert: string; readonly key: string }>;
 }
 
 /** PEM texts of {@link TlsSettings}, as node:tls takes them. */
 export interface TlsMaterial {
   readonly ca?: string[];
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
+  readonly cert?: Buffer | string;
+  readonly key?: Buffer | string;
   readonly servername?: string;
   readonly rejectUnauthorized: boolean;
 }
@@ -33,8 +36,8 @@ export async function loadTlsMaterial(kms: string, tls: TlsSettings): Promise<Tl
   ]);
   return {
     ca: ca ?? (tls.caPem === undefined ? undefined : [tls.caPem]),
-    cert,
-    key,
+    cert: cert ?? tls.clientKeyPair?.reveal().cert,
+    key: key ?? tls.clientKeyPair?.reveal().key,
     servername: tls.serverName,
     // Explicit, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
     rejectUnauthorized: !tls.skipVerify,

@@ -1,9 +1,14 @@
 import { Secret } from '../../common/secret';
 import type { FieldProblem, FieldValues } from '../../config/subsystem';
-import { parseDuration } from '../../settings/units';
 import { withoutBlanks } from '../settings-validation';
+import {
+  connectionProblems,
+  connectionSettings,
+  textOfField,
+  type ConnectionSettings,
+  type GivenFields,
+} from './connection-settings';
 import { splitEndpoints } from './endpoint-list';
-import type { TlsSettings } from './tls-material';
 import { SERVICE_ACCOUNT_TOKEN, type VaultAuthType } from './vault-connection-fields';
 
 /** How to come by a token. */
@@ -25,39 +30,24 @@ export type VaultCredentials =
     }
   | { readonly type: 'cert'; readonly role?: string; readonly mount: string };
 
-/** How to reach one Vault and log in to it. Times are milliseconds. */
-export interface VaultConnectionSettings {
+/** How to reach one Vault and log in to it. */
+export interface VaultConnectionSettings extends ConnectionSettings {
   /** The nodes of one cluster, at least one. */
   readonly endpoints: readonly string[];
   readonly credentials: VaultCredentials;
   readonly namespace?: string;
-  readonly tls: TlsSettings;
-  readonly timeout: number;
-  readonly maxRetries: number;
 }
 
 /** Makes connection settings of validated fields. */
 export function vaultConnectionSettings(values: FieldValues): VaultConnectionSettings {
   const fields = withoutBlanks(values);
-  const text = reader(fields);
   return {
+    ...connectionSettings(fields),
     endpoints: splitEndpoints(String(fields['endpoint'])),
     credentials: credentials(fields),
-    namespace: text('namespace')?.replace(/\/$/, ''),
-    tls: {
-      caFile: text('ca_file'),
-      caPem: text('ca_pem'),
-      clientCertFile: text('client_cert_file'),
-      clientKeyFile: text('client_key_file'),
-      skipVerify: fields['tls_skip_verify'] === true,
-      serverName: text('tls_server_name'),
-    },
-    timeout: parseDuration(text('timeout') ?? '') ?? 10_000,
-    maxRetries: typeof fields['max_retries'] === 'number' ? fields['max_retries'] : 3,
+    namespace: textOfField(fields, 'namespace')?.replace(/\/$/, ''),
   };
 }
-
-type Fields = Record<string, string | number | boolean>;
 
 /** The field that tells of an auth method when auth_type does not. */
 const TELLING: readonly (readonly [string, VaultAuthType])[] = [
@@ -66,7 +56,7 @@ const TELLING: readonly (readonly [string, VaultAuthType])[] = [
   ['auth_jwt_role', 'jwt'],
 ];
 
-function authTypes(fields: Fields): VaultAuthType[] {
+function authTypes(fields: GivenFields): VaultAuthType[] {
   const said = fields['auth_type'];
   if (said !== undefined) {
     return [said as VaultAuthType];
@@ -75,12 +65,8 @@ function authTypes(fields: Fields): VaultAuthType[] {
   return told.length > 0 ? told : ['token'];
 }
 
-function reader(fields: Fields): (name: string) => string | undefined {
-  return (name) => (name in fields ? String(fields[name]) : undefined);
-}
-
-function credentials(fields: Fields): VaultCredentials {
-  const text = reader(fields);
+function credentials(fields: GivenFields): VaultCredentials {
+  const text = (name: string): string | undefined => textOfField(fields, name);
   const secret = (name: string): Secret | undefined => (name in fields ? new Secret(String(fields[name])) : undefined);
   const type = authTypes(fields)[0] ?? 'token';
   const mount = text(`auth_${type}_mount`) ?? type;
@@ -118,21 +104,14 @@ function credentials(fields: Fields): VaultCredentials {
 /** Checks the fields of a connection against each other. */
 export function vaultConnectionProblems(values: FieldValues): FieldProblem[] {
   const fields = withoutBlanks(values);
-  const problems = credentialProblems(fields);
-  const complain = (field: string, message: string): unknown => problems.push({ field, message });
-  if ('ca_file' in fields && 'ca_pem' in fields) {
-    complain('ca_pem', 'give either ca_file or ca_pem, not both');
-  }
-  if ('client_cert_file' in fields !== 'client_key_file' in fields) {
-    complain('client_cert_file', 'client_cert_file and client_key_file go together');
-  }
+  const problems = [...credentialProblems(fields), ...connectionProblems(fields)];
   if (/^(sys|auth|identity|cubbyhole)(\/|$)/.test(String(fields['mount_path'] ?? ''))) {
-    complain('mount_path', 'no secrets engine can be mounted there');
+    problems.push({ field: 'mount_path', message: 'no secrets engine can be mounted there' });
   }
   return problems;
 }
 
-function credentialProblems(fields: Fields): FieldProblem[] {
+function credentialProblems(fields: GivenFields): FieldProblem[] {
   const types = authTypes(fields);
   if (types.length > 1) {
     const message = `the fields speak of ${types.join(' and ')}; say which is meant`;
@@ -161,11 +140,16 @@ function credentialProblems(fields: Fields): FieldProblem[] {
   }
 }
 
-function required(fields: Fields, type: VaultAuthType, field: string): FieldProblem[] {
+function required(fields: GivenFields, type: VaultAuthType, field: string): FieldProblem[] {
   return field in fields ? [] : [{ field, message: `auth_type ${type} needs ${field}` }];
 }
 
-function exactlyOne(fields: Fields, value: string, file: string, lacking = `give ${value} or ${file}`): FieldProblem[] {
+function exactlyOne(
+  fields: GivenFields,
+  value: string,
+  file: string,
+  lacking = `give ${value} or ${file}`,
+): FieldProblem[] {
   if (!(value in fields) && !(file in fields)) {
     return [{ field: value, message: lacking }];
   }

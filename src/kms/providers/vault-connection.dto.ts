@@ -1,5 +1,6 @@
-import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
-import { IsAttemptTime, IsEndpointList } from '../settings-rules';
+import { IsIn, IsOptional, IsString, Matches } from 'class-validator';
+import { IsEndpointList } from '../settings-rules';
+import { ConnectionDto } from './connection.dto';
 import { VAULT_AUTH_TYPES, type VaultAuthType } from './vault-connection-fields';
 
 const MOUNT_PATH = /^\w(?:[\w.-]*\w)?(?:\/\w(?:[\w.-]*\w)?)*$/;
@@ -12,11 +13,7 @@ export function IsMountPath(example: string): PropertyDecorator {
 }
 
 /** Fields that every configuration document about a Vault has. */
-export class VaultConnectionDto {
-  @IsOptional()
-  @IsBoolean()
-  enabled?: boolean;
-
+export class VaultConnectionDto extends ConnectionDto {
   @IsEndpointList(
     ['http', 'https'],
     'endpoint must be an http or https address such as https://vault.example.com:8200, without credentials, or several separated by commas',
@@ -90,42 +87,4 @@ export class VaultConnectionDto {
   @IsOptional()
   @Matches(/^[\w.-]+(?:\/[\w.-]+)*\/?$/, { message: 'namespace must be a path such as team-a or team-a/project' })
   namespace?: string;
-
-  @IsOptional()
-  @IsString()
-  ca_file?: string;
-
-  @IsOptional()
-  @Matches(/-----BEGIN CERTIFICATE-----/, { message: 'ca_pem must hold PEM certificates' })
-  ca_pem?: string;
-
-  @IsOptional()
-  @IsString()
-  client_cert_file?: string;
-
-  @IsOptional()
-  @IsString()
-  client_key_file?: string;
-
-  @IsOptional()
-  @IsBoolean()
-  tls_skip_verify?: boolean;
-
-  @IsOptional()
-  @IsString()
-  tls_server_name?: string;
-
-  @IsOptional()
-  @IsAttemptTime()
-  timeout?: string;
-
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(10)
-  max_retries?: number;
-
-  @IsOptional()
-  @IsString()
-  comment?: string;
 }

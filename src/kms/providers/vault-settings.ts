@@ -1,12 +1,8 @@
 import { IsBoolean, IsInt, IsOptional, Matches, Min } from 'class-validator';
 import type { FieldDefinition, FieldProblem, FieldValues } from '../../config/subsystem';
 import { validateSettings, withoutBlanks } from '../settings-validation';
-import {
-  VAULT_AUTH_FIELDS,
-  VAULT_CALL_FIELDS,
-  VAULT_ENDPOINT_FIELD,
-  VAULT_TLS_FIELDS,
-} from './vault-connection-fields';
+import { CALL_FIELDS, COMMENT_FIELD, TLS_FIELDS } from './connection-fields';
+import { VAULT_AUTH_FIELDS, VAULT_ENDPOINT_FIELD, VAULT_NAMESPACE_FIELD } from './vault-connection-fields';
 import {
   vaultConnectionProblems,
   vaultConnectionSettings,
@@ -27,16 +23,17 @@ export const VAULT_FIELDS: readonly FieldDefinition[] = [
   },
   ...VAULT_AUTH_FIELDS,
   { name: 'mount_path', type: 'string', default: 'transit', description: 'Mount path of the transit secrets engine.' },
-  ...VAULT_TLS_FIELDS,
+  VAULT_NAMESPACE_FIELD,
+  ...TLS_FIELDS,
   { name: 'key_version', type: 'integer', description: 'Version of key_name to wrap with; the latest unless set.' },
-  ...VAULT_CALL_FIELDS,
+  ...CALL_FIELDS,
   {
     name: 'create_key',
     type: 'boolean',
     default: false,
     description: 'Create key_name in Vault when it does not exist.',
   },
-  { name: 'comment', type: 'string', description: 'Free text.' },
+  COMMENT_FIELD,
 ];
 
 /** Fields of a `kms_vault` document. */

@@ -10,6 +10,7 @@ import type {
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
+import { pageOfNames } from './key-pattern';
 import { VaultAuth } from './vault-auth';
 import { objectOf, VaultClient } from './vault-client';
 import { testVaultConnection } from './vault-connection-test';
@@ -168,17 +169,14 @@ export class VaultProvider implements KmsProvider {
     limit: number,
     { signal }: CallOptions,
   ): Promise<KeyPage> {
-    const names = (await this.keyNames(signal))
-      .filter(matcher(pattern))
-      .filter((name) => marker === undefined || name > marker);
-    const page = names.slice(0, limit);
+    const { names: page, nextMarker } = pageOfNames(await this.keyNames(signal), pattern, marker, limit);
     const keys: KeyDescription[] = [];
     for (let at = 0; at < page.length; at += DESCRIBE_AT_ONCE) {
       keys.push(
         ...(await Promise.all(page.slice(at, at + DESCRIBE_AT_ONCE).map((name) => this.describeListed(name, signal)))),
       );
     }
-    return { keys, nextMarker: names.length > limit ? page.at(-1) : undefined };
+    return { keys, nextMarker };
   }
 
   async rotateKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
@@ -249,7 +247,7 @@ export class VaultProvider implements KmsProvider {
     try {
       const { data } = await this.session.list(`${this.settings.mountPath}/keys`, signal);
       const names = objectOf(data)['keys'];
-      return Array.isArray(names) ? names.map(String).sort() : [];
+      return Array.isArray(names) ? names.map(String) : [];
     } catch (error) {
       // Vault answers 404 to the list of nothing.
       if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
@@ -315,14 +313,4 @@ function contextBase64(context: EncryptionContext): string {
 
 function binding(key: VaultKey, context: string): { context: string } | { associated_data: string } {
   return key.derived ? { context } : { associated_data: context };
-}
-
-/** An empty pattern matches everything; `*` any run of characters, `?` one. */
-function matcher(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  const expression = new RegExp(`^${pattern === '' ? '.*' : source}$`);
-  return (name) => expression.test(name);
 }

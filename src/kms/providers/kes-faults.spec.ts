@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@nestjs/common';
+import { startKesServer, type FakeKes } from '../../../test/fakes/kes-server';
+import { testCertificate } from '../../../test/support/test-certificate';
+import type { FieldValues } from '../../config/subsystem';
+import { DEFAULT_CALL_POLICY, type CallPolicyOptions } from '../kms-call-policy';
+import { KmsTarget } from '../kms-target';
+import { kesIdentity } from './kes-api-key';
+import { kesSettings, validateKesSettings } from './kes-settings';
+import { KesProvider } from './kes.provider';
+
+const CONTEXT = { bucket: 'bucket/key' };
+const API_KEY = `kes:v1:${Buffer.concat([Buffer.of(0), randomBytes(32)]).toString('base64')}`;
+const QUICK: CallPolicyOptions = {
+  ...DEFAULT_CALL_POLICY,
+  maxRetries: 2,
+  backoffBase: 1,
+  backoffCap: 2,
+  breakerThreshold: 100,
+};
+
+Logger.overrideLogger(false);
+
+describe('KES provider under faults', () => {
+  let certificate: { cert: string; key: string };
+  let fake: FakeKes;
+  const opened: KmsTarget[] = [];
+
+  beforeAll(async () => {
+    certificate = await testCertificate();
+  });
+
+  beforeEach(async () => {
+    fake = await start();
+  });
+
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((target) => target.retire()));
+    await fake.close();
+  });
+
+  async function start(port = 0): Promise<FakeKes> {
+    const kes = await startKesServer({ ...certificate, port, admin: kesIdentity(API_KEY).identity });
+    kes.createKey('key');
+    return kes;
+  }
+
+  function open(values: FieldValues = {}, policy: Partial<CallPolicyOptions> = {}): KmsTarget {
+    const settings = kesSettings({
+      endpoint: fake.url,
+      key_name: 'key',
+      api_key: API_KEY,
+      ca_pem: certificate.cert,
+      ...values,
+    });
+    const target = new KmsTarget('test', new KesProvider('kes:test', settings), 1, { ...QUICK, ...policy });
+    opened.push(target);
+    return target;
+  }
+
+  const makeKey = (target: KmsTarget, keyId = 'key'): Promise<{ plaintext: Buffer; ciphertext: Buffer }> =>
+    target.call('generate', (provider, signal) => provider.generateDataKey(keyId, CONTEXT, { signal }));
+  const unwrap = (target: KmsTarget, ciphertext: Buffer): Promise<Buffer> =>
+    target.call('decrypt', (provider, signal) =>
+      provider.decryptDataKey('key', ciphertext, CONTEXT, undefined, { signal }),
+    );
+  const countOf = (path: RegExp): number => fake.requests.filter((request) => path.test(request)).length;
+
+  it('refuses the connection: unavailable, and back without a restart', async () => {
+    const port = Number(new URL(fake.url).port);
+    const target = open();
+    await fake.close();
+    await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-unavailable', retryable: true });
+    fake = await start(port);
+    await expect(makeKey(target)).resolves.toBeDefined();
+  });
+
+  it('hangs: each attempt ends at its time limit', async () => {
+    const target = open({}, { attemptTimeout: 300, maxRetries: 1 });
+    fake.inject({ type: 'hang' }, /generate/);
+    await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-timeout' });
+    expect(countOf(/generate/)).toBe(2);
+  });
+
+  it.each([429, 500, 502, 503])('answers %i twice and then well: the third attempt counts', async (status) => {
+    const target = open();
+    fake.inject({ type: 'status', status }, /generate/, 2);
+    await expect(makeKey(target)).resolves.toBeDefined();
+    expect(countOf(/generate/)).toBe(3);
+  });
+
+  it('loses its key store: said so, in the probe as well', async () => {
+    const target = open();
+    fake.setKeyStoreDown(true);
+    await expect(makeKey(target)).rejects.toMatchObject({
+      kind: 'kms-unavailable',
+      message: expect.stringContaining('key store'),
+    });
+    await target.refresh(0);
+    expect(target.status(true)).toMatchObject({ health: 'offline' });
+    fake.setKeyStoreDown(false);
+    await expect(makeKey(target)).resolves.toBeDefined();
+  });
+
+  it('answers with a web page, or without a key: fails closed', async () => {
+    const target = open();
+    fake.inject({ type: 'answer', status: 200, text: '<html>' }, /generate/, 1);
+    await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-protocol' });
+    fake.inject({ type: 'answer', status: 200, text: '{"plaintext":"AAAA","ciphertext":"AAAA"}' }, /generate/, 1);
+    await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-protocol' });
+  });
+
+  it('takes another server when the first is gone, and stays there', async () => {
+    const second = await start();
+    const target = open({ endpoint: `${fake.url}, ${second.url}` });
+    await fake.close();
+    await expect(makeKey(target)).resolves.toBeDefined();
+    await expect(makeKey(target)).resolves.toBeDefined();
+    expect(second.requests).toHaveLength(2);
+    const report = await target.provider.testConnection({ signal: AbortSignal.timeout(10_000) });
+    expect(report.ok).toBe(true);
+    expect(report.steps.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['warning', 'passed']);
+    await second.close();
+  });
+
+  it('loses the key, or its permission: told apart, and permission with the policy that grants it', async () => {
+    const target = open();
+    const { ciphertext } = await makeKey(target);
+    fake.deleteKey('key');
+    await expect(unwrap(target, ciphertext)).rejects.toMatchObject({ kind: 'kms-key-not-found' });
+    const stranger = `kes:v1:${Buffer.alloc(33, 0).toString('base64')}`;
+    await expect(makeKey(open({ api_key: stranger }))).rejects.toMatchObject({
+      kind: 'kms-access-denied',
+      remedy: expect.stringContaining(kesIdentity(stranger).identity),
+    });
+    expect(countOf(/generate/)).toBe(2);
+  });
+
+  it('refuses what was wrapped by a key of the same name that is another', async () => {
+    const target = open();
+    const { ciphertext } = await makeKey(target);
+    fake.deleteKey('key');
+    fake.createKey('key');
+    await expect(unwrap(target, ciphertext)).rejects.toMatchObject({ kind: 'kms-invalid-ciphertext' });
+  });
+
+  it('stays away from a server with an unknown certificate', async () => {
+    const target = open({ ca_pem: (await testCertificate()).cert }, { maxRetries: 0 });
+    await expect(makeKey(target)).rejects.toMatchObject({
+      kind: 'kms-unavailable',
+      remedy: expect.stringContaining('ca_file'),
+    });
+  });
+
+  it.each([
+    ['endpoint', { endpoint: 'http://kes:7373' }],
+    ['endpoint', { endpoint: 'https://user:password@kes:7373' }],
+    ['key_name', { key_name: '../status' }],
+    ['api_key', { api_key: 'kes:v1:AAAA' }],
+    ['api_key', { api_key: '' }],
+    ['client_cert_file', { client_cert_file: '/cert' }],
+    ['ca_pem', { ca_file: '/ca', ca_pem: '-----BEGIN CERTIFICATE-----' }],
+  ])('names %s as the problem of %j', async (field, values) => {
+    const good = { endpoint: 'https://kes:7373', key_name: 'key', api_key: API_KEY };
+    expect(await validateKesSettings(good)).toEqual([]);
+    expect((await validateKesSettings({ ...good, ...values })).map((problem) => problem.field)).toContain(field);
+  });
+});
