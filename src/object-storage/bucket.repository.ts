@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Statement } from '../database/statement';
+import type { BucketObjectLock } from './object-lock';
 import type { BucketEncryptionRule, BucketInfo, VersioningState } from './object-storage.types';
 
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;
 
-const COLUMNS = 'id, name, owner, versioning, encryption, encryption_deleted, created_at';
+const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, created_at,
+  (SELECT d.content FROM bucket_document d WHERE d.bucket_id = id AND d.document = 'object-lock') AS object_lock`;
 
 const INSERT: Statement = {
   name: 'bucket.insert',
@@ -66,6 +68,7 @@ interface BucketRow {
   readonly versioning: VersioningState;
   readonly encryption: BucketEncryptionRule | null;
   readonly encryption_deleted: boolean;
+  readonly object_lock: string | null;
   readonly created_at: Date;
 }
 
@@ -147,5 +150,6 @@ function storedBucket(row: BucketRow): StoredBucket {
     owner: row.owner,
     versioning: row.versioning,
     encryption: row.encryption ?? (row.encryption_deleted ? null : undefined),
+    objectLock: row.object_lock === null ? undefined : (JSON.parse(row.object_lock) as BucketObjectLock),
   };
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { assertBucketName, assertPossibleBucket } from './names';
 import type { BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
-import { storageError } from './storage-error';
+import { StorageError, storageError } from './storage-error';
 
 const MAX_LISTED = 10_000;
 
@@ -66,10 +66,13 @@ export class BucketService implements BucketServiceContract {
 
   /**
    * Enables or suspends versioning; a bucket never goes back to having none.
-   * @throws StorageError `NoSuchBucket`
+   * @throws StorageError `NoSuchBucket`, `InvalidBucketState`
    */
   async setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void> {
-    assertPossibleBucket(name);
+    const { objectLock } = await this.require(name);
+    if (state === 'suspended' && objectLock !== undefined) {
+      throw new StorageError('InvalidBucketState', 'Versioning cannot be suspended on a bucket with object lock.');
+    }
     assertFound(await this.buckets.setVersioning(name, state), name);
   }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ObjectCipher } from '../crypto/object-cipher.service';
 import type { EncryptionRecord, EncryptionRequest, ObjectLocation } from '../crypto/encryption.types';
 import { Settings } from '../settings/settings';
+import { lockedMetadata } from './object-lock';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
@@ -56,8 +57,9 @@ export class MultipartService implements MultipartServiceContract {
     const bucket = await this.requireBucket(command.bucket);
     const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
     await guardUpload(command.authorizeKey, request);
+    const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
     const record = await this.seal(request, { bucket: bucket.name, key: command.key });
-    const { id, initiatedAt } = await this.uploads.insert({ ...command, bucketId: bucket.id, record });
+    const { id, initiatedAt } = await this.uploads.insert({ ...command, metadata, bucketId: bucket.id, record });
     return {
       bucket: command.bucket,
       key: command.key,

@@ -8,6 +8,7 @@ import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption, hasMd5Etag } from './encryption-choice';
 import { guardRead, guardWrite } from './key-guard';
 import { assertAddress, NULL_VERSION } from './names';
+import { lockedMetadata } from './object-lock';
 import { ObjectFinder } from './object-finder.service';
 import { DEFAULT_CHECKSUM, ObjectPutter, writeResult } from './object-putter.service';
 import { assertCustomerKeyFits, ObjectReader } from './object-reader.service';
@@ -83,7 +84,7 @@ export class ObjectCopier {
           checksum: { algorithm: command.checksumAlgorithm ?? info.checksum?.algorithm ?? DEFAULT_CHECKSUM },
         },
       },
-      metadata: command.metadata ?? info.metadata,
+      metadata: lockedMetadata(command.metadata ?? info.metadata, command.lock, bucket.objectLock, new Date()),
       tags: command.tags ?? info.tags,
       encryption,
       conditions: command.conditions,

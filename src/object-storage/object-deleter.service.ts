@@ -3,7 +3,7 @@ import { DomainError } from '../common/domain-error';
 import { assertAddress, assertPossibleBucket } from './names';
 import type { DeleteEntry, DeleteFailure, DeleteResult, WriteConditions } from './object-storage.types';
 import { type DeleteOutcome, ObjectRepository } from './object.repository';
-import { assertOutcome, storageError } from './storage-error';
+import { assertOutcome, StorageError, storageError } from './storage-error';
 
 /** Deletes objects and versions. Their bytes follow when the reaper comes by. */
 @Injectable()
@@ -12,11 +12,17 @@ export class ObjectDeleter {
 
   /**
    * Deletes one object or version; one that is missing counts as deleted.
-   * @throws StorageError `NoSuchBucket`, `InvalidArgument`; with conditions `NoSuchKey`, `PreconditionFailed`
+   * @throws StorageError `NoSuchBucket`, `InvalidArgument`; with conditions `NoSuchKey`, `PreconditionFailed`;
+   *   `AccessDenied` for a version under object lock
    */
-  async delete(bucket: string, entry: DeleteEntry, conditions: WriteConditions = {}): Promise<DeleteResult> {
+  async delete(
+    bucket: string,
+    entry: DeleteEntry,
+    conditions: WriteConditions = {},
+    bypass = false,
+  ): Promise<DeleteResult> {
     assertAddress({ bucket, ...entry });
-    const outcome = await this.objects.delete(bucket, entry, conditions.ifMatch);
+    const outcome = await this.objects.delete(bucket, entry, conditions.ifMatch, bypass);
     if (outcome === undefined) {
       throw storageError('NoSuchBucket', { BucketName: bucket });
     }
@@ -30,6 +36,7 @@ export class ObjectDeleter {
   async deleteMany(
     bucket: string,
     entries: readonly DeleteEntry[],
+    bypass = false,
   ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }> {
     assertPossibleBucket(bucket);
     const failed: DeleteFailure[] = [];
@@ -42,13 +49,28 @@ export class ObjectDeleter {
         return false;
       }
     });
-    const outcomes = possible.length === 0 ? [] : await this.objects.deleteMany(bucket, possible);
-    const deleted = possible.map((entry, index) => deleteResult(bucket, entry, outcomes[index] as DeleteOutcome));
+    const outcomes = possible.length === 0 ? [] : await this.objects.deleteMany(bucket, possible, bypass);
+    const deleted: DeleteResult[] = [];
+    possible.forEach((entry, index) => {
+      const outcome = outcomes[index] as DeleteOutcome;
+      if (outcome.outcome === 'AccessDenied') {
+        failed.push({ key: entry.key, versionId: entry.versionId, error: locked() });
+      } else {
+        deleted.push(deleteResult(bucket, entry, outcome));
+      }
+    });
     return { deleted, failed };
   }
 }
 
+function locked(): StorageError {
+  return new StorageError('AccessDenied', 'Access Denied because object protected by object lock.');
+}
+
 function deleteResult(bucket: string, entry: DeleteEntry, outcome: DeleteOutcome): DeleteResult {
+  if (outcome.outcome === 'AccessDenied') {
+    throw locked();
+  }
   assertOutcome(outcome.outcome, { BucketName: bucket, Key: entry.key });
   const marker = outcome.marker_version ?? (outcome.removed_marker ? entry.versionId : undefined);
   return {

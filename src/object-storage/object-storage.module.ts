@@ -17,6 +17,7 @@ import { MultipartService } from './multipart.service';
 import { ObjectCopier } from './object-copier.service';
 import { ObjectDeleter } from './object-deleter.service';
 import { ObjectFinder } from './object-finder.service';
+import { ObjectLockService } from './object-lock.service';
 import { ObjectPutter } from './object-putter.service';
 import { ObjectReader } from './object-reader.service';
 import { ObjectRepository } from './object.repository';
@@ -52,12 +53,14 @@ import { UploadLister } from './upload-lister.service';
     KeyUsageService,
     SealedKeyRepository,
     BlobReaper,
+    ObjectLockService,
     ObjectService,
     MultipartService,
     BucketService,
     ListingService,
   ],
   exports: [
+    ObjectLockService,
     ObjectService,
     MultipartService,
     BucketService,

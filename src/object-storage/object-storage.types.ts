@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { CustomerKey, EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
 import type { EncryptionContext } from '../common/encryption-context';
+import type { BucketObjectLock, ObjectLock } from './object-lock';
 
 export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
@@ -30,6 +31,8 @@ export interface ObjectMetadata {
   readonly expires?: string;
   readonly websiteRedirectLocation?: string;
   readonly storageClass?: string;
+  /** Retention and legal hold. */
+  readonly lock?: ObjectLock;
   readonly user: Readonly<Record<string, string>>;
 }
 
@@ -113,6 +116,8 @@ export interface PutObjectCommand {
   readonly key: string;
   readonly body: ObjectBody;
   readonly metadata: ObjectMetadata;
+  /** Retention and legal hold the request asks for; else the bucket's default holds. */
+  readonly lock?: ObjectLock;
   /** What the request's headers ask for; undefined lets the bucket rule, then the server default decide. */
   readonly encryption?: EncryptionRequest;
   readonly conditions?: WriteConditions;
@@ -168,6 +173,8 @@ export interface CopyObjectCommand {
   readonly tags?: Readonly<Record<string, string>>;
   readonly encryption?: EncryptionRequest;
   readonly checksumAlgorithm?: ChecksumAlgorithm;
+  /** Lock of the copy; the source's is never copied. */
+  readonly lock?: ObjectLock;
   readonly conditions?: WriteConditions;
   readonly owner: string;
   /** Asked for the source's key and for the copy's. */
@@ -211,6 +218,8 @@ export interface BucketInfo {
   readonly versioning: VersioningState;
   /** Undefined when no rule was ever set, null when it was deleted (the answer differs). */
   readonly encryption?: BucketEncryptionRule | null;
+  /** Undefined when object lock is not enabled. */
+  readonly objectLock?: BucketObjectLock;
 }
 
 export interface ListCommand {
@@ -272,6 +281,7 @@ export interface CreateMultipartCommand {
   readonly bucket: string;
   readonly key: string;
   readonly metadata: ObjectMetadata;
+  readonly lock?: ObjectLock;
   readonly encryption?: EncryptionRequest;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
   readonly tags?: Readonly<Record<string, string>>;
@@ -379,10 +389,12 @@ export interface ObjectServiceContract {
   open(command: GetObjectCommand): Promise<OpenedObject>;
   head(command: GetObjectCommand): Promise<Omit<OpenedObject, 'body'>>;
   copy(command: CopyObjectCommand): Promise<CopyResult>;
-  delete(bucket: string, entry: DeleteEntry, conditions?: WriteConditions): Promise<DeleteResult>;
+  /** @param bypass whether governance retention yields */
+  delete(bucket: string, entry: DeleteEntry, conditions?: WriteConditions, bypass?: boolean): Promise<DeleteResult>;
   deleteMany(
     bucket: string,
     entries: readonly DeleteEntry[],
+    bypass?: boolean,
   ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }>;
   getTags(bucket: string, entry: DeleteEntry): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }>;
   setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<{ versionId: string }>;

@@ -6,6 +6,7 @@ import type { EncryptionRecord } from '../crypto/encryption.types';
 import type { StoredBlob } from './blob-store';
 import { encryptionValues } from './encryption-columns';
 import { OBJECT_COLUMNS, type ObjectRow, type StoredPart } from './object-row';
+import type { ObjectLock } from './object-lock';
 import type {
   DeleteEntry,
   ObjectMetadata,
@@ -39,7 +40,7 @@ const HEAD_VERSION = find('object.head-version', 'v.version_id = $3', false);
 
 const DELETE: Statement = {
   name: 'object.delete',
-  text: `SELECT d.*, b.versioning FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5) d WHERE b.name = $1`,
+  text: `SELECT d.*, b.versioning FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5, $6) d WHERE b.name = $1`,
 };
 
 // In the order of the keys, so that two such statements never wait for each other in a circle.
@@ -48,7 +49,7 @@ const DELETE_MANY: Statement = {
   text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version
     FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t (key, version_id, nonce, position)
       ORDER BY key COLLATE "C", position) e
-    CROSS JOIN LATERAL object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, NULL) d`,
+    CROSS JOIN LATERAL object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, NULL, $5) d`,
 };
 
 const SET_TAGS_CURRENT: Statement = {
@@ -60,6 +61,13 @@ const SET_TAGS_VERSION: Statement = {
   name: 'object.set-tags-version',
   text: `UPDATE object_version v SET tags = $3 FROM bucket b
     WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.version_id = $4 AND NOT v.delete_marker`,
+};
+
+const SET_LOCK: Statement = {
+  name: 'object.set-lock',
+  text: `UPDATE object_version v SET metadata = jsonb_set(v.metadata, '{lock}', $5::jsonb) FROM bucket b
+    WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.version_id = $3 AND NOT v.delete_marker
+      AND coalesce(v.metadata -> 'lock', '{}'::jsonb) = $4::jsonb`,
 };
 
 /** Everything that becomes visible when an object is committed. */
@@ -158,24 +166,31 @@ export class ObjectRepository {
    * Deletes an object or a version.
    * @returns undefined when there is no such bucket
    */
-  async delete(bucket: string, entry: DeleteEntry, ifMatch?: string): Promise<DeleteOutcome | undefined> {
+  async delete(
+    bucket: string,
+    entry: DeleteEntry,
+    ifMatch?: string,
+    bypass = false,
+  ): Promise<DeleteOutcome | undefined> {
     const [row] = await this.database.query<DeleteOutcome>(DELETE, [
       bucket,
       entry.key,
       entry.versionId,
       nonce(),
       ifMatch,
+      bypass,
     ]);
     return row;
   }
 
   /** Deletes many in one transaction; outcomes are in the order of the entries. The bucket must exist. */
-  async deleteMany(bucket: string, entries: readonly DeleteEntry[]): Promise<DeleteOutcome[]> {
+  async deleteMany(bucket: string, entries: readonly DeleteEntry[], bypass = false): Promise<DeleteOutcome[]> {
     const rows = await this.database.query<DeleteOutcome & { position: string }>(DELETE_MANY, [
       bucket,
       entries.map((entry) => entry.key),
       entries.map((entry) => entry.versionId ?? null),
       entries.map(() => nonce()),
+      bypass,
     ]);
     return rows.sort((left, right) => Number(left.position) - Number(right.position));
   }
@@ -188,6 +203,12 @@ export class ObjectRepository {
         ? await this.database.execute(SET_TAGS_CURRENT, values)
         : await this.database.execute(SET_TAGS_VERSION, [...values, entry.versionId]);
     return changed > 0;
+  }
+
+  /** Replaces the lock of a version, provided that it still is as expected; false when not. */
+  async setLock(bucket: string, entry: DeleteEntry, expected: ObjectLock, lock: ObjectLock): Promise<boolean> {
+    const values = [bucket, entry.key, entry.versionId, JSON.stringify(expected), JSON.stringify(lock)];
+    return (await this.database.execute(SET_LOCK, values)) > 0;
   }
 }
 

@@ -7,6 +7,7 @@ import { assertAddress } from './names';
 import { ObjectCopier } from './object-copier.service';
 import { ObjectDeleter } from './object-deleter.service';
 import { ObjectFinder } from './object-finder.service';
+import { lockedMetadata } from './object-lock';
 import { ObjectPutter } from './object-putter.service';
 import { select } from './object-range';
 import { assertCustomerKeyFits, ObjectReader } from './object-reader.service';
@@ -61,7 +62,8 @@ export class ObjectService implements ObjectServiceContract {
       }
       const encryption = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
       await guardWrite(command.authorizeKey, encryption);
-      return await this.putter.put({ ...command, bucket, encryption });
+      const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
+      return await this.putter.put({ ...command, metadata, bucket, encryption });
     } finally {
       command.body.stream.destroy();
     }
@@ -103,16 +105,22 @@ export class ObjectService implements ObjectServiceContract {
   }
 
   /** See {@link ObjectDeleter.delete}. */
-  async delete(bucket: string, entry: DeleteEntry, conditions?: WriteConditions): Promise<DeleteResult> {
-    return this.deleter.delete(bucket, entry, conditions);
+  async delete(
+    bucket: string,
+    entry: DeleteEntry,
+    conditions?: WriteConditions,
+    bypass?: boolean,
+  ): Promise<DeleteResult> {
+    return this.deleter.delete(bucket, entry, conditions, bypass);
   }
 
   /** See {@link ObjectDeleter.deleteMany}. */
   async deleteMany(
     bucket: string,
     entries: readonly DeleteEntry[],
+    bypass?: boolean,
   ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }> {
-    return this.deleter.deleteMany(bucket, entries);
+    return this.deleter.deleteMany(bucket, entries, bypass);
   }
 
   /** Returns an object's tags, none when it has none. @throws as {@link head} */

@@ -3,6 +3,9 @@ export const POLICY_DOCUMENT = 'policy';
 export const PUBLIC_ACCESS_DOCUMENT = 'publicAccessBlock';
 export const OWNERSHIP_DOCUMENT = 'ownershipControls';
 export const TAGGING_DOCUMENT = 'tagging';
+export const CORS_DOCUMENT = 'cors';
+export const LOGGING_DOCUMENT = 'logging';
+export const LIFECYCLE_DOCUMENT = 'lifecycle';
 
 export const PUBLIC_ACCESS_SETTINGS = [
   'BlockPublicAcls',

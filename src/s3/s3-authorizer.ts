@@ -23,6 +23,13 @@ const VERSION_ACTIONS: Readonly<Record<string, string>> = {
   's3:DeleteObject': 's3:DeleteObjectVersion',
 };
 
+/** Headers of a write that set something of its own permission. */
+const WRITE_ACTIONS: Readonly<Record<string, string>> = {
+  'x-amz-tagging': 's3:PutObjectTagging',
+  'x-amz-object-lock-mode': 's3:PutObjectRetention',
+  'x-amz-object-lock-legal-hold': 's3:PutObjectLegalHold',
+};
+
 /** Puts every question of permission on the S3 face to the policies. */
 @Injectable()
 export class S3Authorizer {
@@ -46,8 +53,12 @@ export class S3Authorizer {
     for (const action of call.route.actions) {
       await this.require(call, action, call.bucket, call.key, call.versionId);
     }
-    if (call.headers['x-amz-tagging'] !== undefined && call.route.actions.includes('s3:PutObject')) {
-      await this.require(call, 's3:PutObjectTagging', call.bucket, call.key);
+    if (call.route.actions.includes('s3:PutObject')) {
+      for (const header in WRITE_ACTIONS) {
+        if (call.headers[header] !== undefined) {
+          await this.require(call, WRITE_ACTIONS[header] as string, call.bucket, call.key);
+        }
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import { HOST_ID, nextRequestId } from './request-ids';
 import { S3Authenticator } from './s3-authenticator';
 import { S3Authorizer } from './s3-authorizer';
 import { S3Call, type S3Answer } from './s3-call';
+import { S3Cors } from './s3-cors';
 import { s3ErrorAnswer, S3Error } from './s3-error';
 import { S3Operations } from './s3-operations';
 import { parseS3Request } from './s3-request';
@@ -18,6 +19,7 @@ import { errorDocument } from './xml-writer';
 const SERVER_NAME = 'Strongroom';
 const CLIENT_LEFT = 499;
 const UNKNOWN_OPERATION = 'Unknown';
+const PREFLIGHT = 'Preflight';
 
 /** What is known of a request while it runs, for the one report at its end. */
 interface Progress {
@@ -36,6 +38,7 @@ export class S3Gateway {
     private readonly authenticator: S3Authenticator,
     private readonly authorizer: S3Authorizer,
     private readonly operations: S3Operations,
+    private readonly cors: S3Cors,
     @Optional() private readonly observer?: RequestObserver,
   ) {}
 
@@ -73,6 +76,14 @@ export class S3Gateway {
   ): Promise<void> {
     const method = request.method ?? 'GET';
     const parsed = parseS3Request(request.url ?? '/', request.headers.host, this.settings.s3Domains);
+    if (method === 'OPTIONS') {
+      progress.context.operation = PREFLIGHT;
+      writeAnswer(response, await this.cors.preflight(parsed.bucket, request.headers), false);
+      return;
+    }
+    if (request.headers.origin !== undefined) {
+      setHeaders(response, await this.cors.headersFor(parsed.bucket, method, request.headers));
+    }
     const route = routeOf(method, parsed, (name) => request.headers[name] !== undefined);
     const { context } = progress;
     context.operation = route.operation;
@@ -157,6 +168,12 @@ export class S3Gateway {
         audit: context.audit,
       });
     });
+  }
+}
+
+function setHeaders(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
+  for (const name in headers) {
+    response.setHeader(name, headers[name] as string);
   }
 }
 

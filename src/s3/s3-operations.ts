@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AcceptedDocumentOperations } from './operations/accepted-document.operations';
 import { AclOperations } from './operations/acl.operations';
 import { BucketConfigurationOperations } from './operations/bucket-configuration.operations';
 import { BucketOperations } from './operations/bucket.operations';
@@ -8,9 +9,11 @@ import { EncryptionOperations } from './operations/encryption.operations';
 import { ListingOperations } from './operations/listing.operations';
 import { MultipartListingOperations } from './operations/multipart-listing.operations';
 import { MultipartOperations } from './operations/multipart.operations';
+import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
+import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
 import type { S3Answer, S3Call, S3Handler } from './s3-call';
 import { S3Error } from './s3-error';
@@ -23,6 +26,9 @@ export class S3Operations {
   constructor(
     buckets: BucketOperations,
     configuration: BucketConfigurationOperations,
+    acceptedDocuments: AcceptedDocumentOperations,
+    locks: ObjectLockOperations,
+    ruleDocuments: RuleDocumentOperations,
     encryption: EncryptionOperations,
     acl: AclOperations,
     policy: PolicyOperations,
@@ -38,6 +44,9 @@ export class S3Operations {
     const groups = [
       buckets,
       configuration,
+      acceptedDocuments,
+      locks,
+      ruleDocuments,
       encryption,
       acl,
       policy,

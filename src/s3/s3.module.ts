@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
+import { AcceptedDocumentOperations } from './operations/accepted-document.operations';
 import { AclOperations } from './operations/acl.operations';
 import { BucketConfigurationOperations } from './operations/bucket-configuration.operations';
 import { BucketOperations } from './operations/bucket.operations';
@@ -11,12 +12,15 @@ import { EncryptionOperations } from './operations/encryption.operations';
 import { ListingOperations } from './operations/listing.operations';
 import { MultipartListingOperations } from './operations/multipart-listing.operations';
 import { MultipartOperations } from './operations/multipart.operations';
+import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
+import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
 import { S3Authenticator } from './s3-authenticator';
 import { S3Authorizer } from './s3-authorizer';
+import { S3Cors } from './s3-cors';
 import { S3Gateway } from './s3-gateway';
 import { S3Operations } from './s3-operations';
 
@@ -24,6 +28,7 @@ import { S3Operations } from './s3-operations';
 @Module({
   imports: [IdentityModule, KmsModule, ObjectStorageModule],
   providers: [
+    AcceptedDocumentOperations,
     AclOperations,
     BucketConfigurationOperations,
     BucketOperations,
@@ -33,12 +38,15 @@ import { S3Operations } from './s3-operations';
     ListingOperations,
     MultipartListingOperations,
     MultipartOperations,
+    ObjectLockOperations,
     ObjectReadOperations,
     ObjectWriteOperations,
     PolicyOperations,
+    RuleDocumentOperations,
     TaggingOperations,
     S3Authenticator,
     S3Authorizer,
+    S3Cors,
     S3Gateway,
     S3Operations,
   ],

@@ -22,6 +22,7 @@ import { MultipartService } from '../../src/object-storage/multipart.service';
 import { ObjectCopier } from '../../src/object-storage/object-copier.service';
 import { ObjectDeleter } from '../../src/object-storage/object-deleter.service';
 import { ObjectFinder } from '../../src/object-storage/object-finder.service';
+import { ObjectLockService } from '../../src/object-storage/object-lock.service';
 import { ObjectPutter } from '../../src/object-storage/object-putter.service';
 import { ObjectReader } from '../../src/object-storage/object-reader.service';
 import { ObjectRepository } from '../../src/object-storage/object.repository';
@@ -43,6 +44,7 @@ export interface TestStorage {
   readonly objects: ObjectService;
   readonly multipart: MultipartService;
   readonly buckets: BucketService;
+  readonly locks: ObjectLockService;
   readonly listing: ListingService;
   readonly reaper: BlobReaper;
   put(
@@ -115,6 +117,7 @@ function assemble(
     objects: new ObjectService(finder, reader, putter, copier, deleter, objectRows, bucketRows, settings),
     multipart: new MultipartService(uploadRows, bucketRows, objectRows, cipher, parts, lister, settings),
     buckets: new BucketService(bucketRows),
+    locks: new ObjectLockService(bucketRows, finder, objectRows),
     listing: new ListingService(listingRows, bucketRows),
     reaper: new BlobReaper(new BlobRepository(database), blobs, uploadRows),
   };

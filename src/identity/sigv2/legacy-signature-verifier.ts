@@ -74,7 +74,9 @@ export async function verifyLegacySignature(
     throw new SignatureError('InvalidToken', 'The provided token is malformed or otherwise invalid.');
   }
   const stringToSign = legacyStringToSign(request, expires);
-  if (!signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), stringToSign), signature)) {
+  const holds = (text: string): boolean =>
+    signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), text), signature);
+  if (!holds(stringToSign) && !holds(legacyStringToSign(withSlash(request), expires))) {
     throw new SignatureError(
       'SignatureDoesNotMatch',
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
@@ -145,6 +147,11 @@ function checkDate(headers: RequestHeaders, clockSkewSeconds: number, now: Date)
       },
     );
   }
+}
+
+/** boto signs a bucket's path with a slash at its end that it does not send. */
+function withSlash(request: LegacySignedRequest): LegacySignedRequest {
+  return request.resourcePath.includes('/', 1) ? request : { ...request, resourcePath: `${request.resourcePath}/` };
 }
 
 /** Keys of SSE-C are among the signed headers and must not reach answers or logs. */

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ObjectInfo, ObjectMetadata } from '../../object-storage/object-storage.types';
 import { invalidArgument, S3Error } from '../s3-error';
 import { headerText, textHeaderOf, toEncodedWord, toHeaderValue } from './header-values';
+import { lockHeaders } from './lock-headers';
 import { parseTaggingHeader } from './tag-rules';
 
 const META_PREFIX = 'x-amz-meta-';
@@ -15,11 +16,6 @@ const STORAGE_CLASSES = new Set([
   'INTELLIGENT_TIERING',
   'GLACIER_IR',
 ]);
-const OBJECT_LOCK_HEADERS = [
-  'x-amz-object-lock-mode',
-  'x-amz-object-lock-retain-until-date',
-  'x-amz-object-lock-legal-hold',
-];
 const OWNER_ACLS = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
 const PUBLIC_ACLS = new Set([
   'public-read',
@@ -54,14 +50,11 @@ export function tagsOf(headers: IncomingHttpHeaders): Readonly<Record<string, st
 }
 
 /**
- * Refuses what a write asks for and the store cannot give: object lock, and access lists other than the owner's.
- * @throws S3Error InvalidRequest, AccessControlListNotSupported, InvalidArgument, NotImplemented
+ * Refuses what a write asks for and the store cannot give: access lists other than the owner's, and appending.
+ * @throws S3Error AccessControlListNotSupported, InvalidArgument, NotImplemented
  */
 export function refuseUnsupportedWriteHeaders(headers: IncomingHttpHeaders): void {
   assertOwnerAcl(headers);
-  if (OBJECT_LOCK_HEADERS.some((name) => headers[name] !== undefined)) {
-    throw new S3Error('InvalidRequest', 'Bucket is missing Object Lock Configuration');
-  }
   if (headers['x-amz-write-offset-bytes'] !== undefined) {
     throw new S3Error('NotImplemented');
   }
@@ -104,6 +97,7 @@ export function describingHeaders(info: ObjectInfo): Record<string, string> {
   for (const name in metadata.user) {
     headers[META_PREFIX + name] = toEncodedWord(metadata.user[name] as string);
   }
+  Object.assign(headers, lockHeaders(metadata.lock));
   const tags = info.tags === undefined ? 0 : Object.keys(info.tags).length;
   if (tags > 0) {
     headers['x-amz-tagging-count'] = String(tags);

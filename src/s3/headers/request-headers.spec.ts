@@ -130,15 +130,12 @@ describe('object headers', () => {
     expect(kindOf(() => metadataOf({ 'x-amz-storage-class': 'GOLD' }))).toBe('InvalidStorageClass');
   });
 
-  it('refuses access lists and object lock', () => {
+  it('refuses access lists', () => {
     expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'private' }))).toBe('accepted');
     expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'public-read' }))).toBe(
       'AccessControlListNotSupported',
     );
     expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'mine' }))).toBe('InvalidArgument');
-    expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-object-lock-mode': 'COMPLIANCE' }))).toBe(
-      'InvalidRequest',
-    );
   });
 
   it('gives back what was stored, encoded so that headers can carry it', () => {

@@ -26,16 +26,10 @@ export class BucketConfigurationOperations {
     PutPublicAccessBlock: (call) => this.putPublicAccess(call),
     DeletePublicAccessBlock: (call) => this.remove(call, PUBLIC_ACCESS_DOCUMENT),
     GetBucketAccelerateConfiguration: this.empty('AccelerateConfiguration'),
-    GetBucketLogging: this.empty('BucketLoggingStatus'),
     GetBucketNotificationConfiguration: this.empty('NotificationConfiguration'),
     GetBucketRequestPayment: this.empty('RequestPaymentConfiguration', textElement('Payer', 'BucketOwner')),
-    GetBucketCors: this.absent('NoSuchCORSConfiguration'),
-    GetBucketLifecycleConfiguration: this.absent('NoSuchLifecycleConfiguration'),
     GetBucketReplication: this.absent('ReplicationConfigurationNotFoundError'),
     GetBucketWebsite: this.absent('NoSuchWebsiteConfiguration'),
-    GetObjectLockConfiguration: this.absent('ObjectLockConfigurationNotFoundError'),
-    DeleteBucketCors: (call) => this.removeNothing(call),
-    DeleteBucketLifecycle: (call) => this.removeNothing(call),
   };
 
   constructor(private readonly buckets: BucketService) {}
@@ -84,12 +78,6 @@ export class BucketConfigurationOperations {
 
   private async remove(call: S3Call, document: string): Promise<S3Answer> {
     await this.buckets.setDocument(call.bucket, document, null);
-    return emptyAnswer(204);
-  }
-
-  /** Deleting what cannot have been set succeeds, as deleting twice does. */
-  private async removeNothing(call: S3Call): Promise<S3Answer> {
-    await this.buckets.get(call.bucket);
     return emptyAnswer(204);
   }
 

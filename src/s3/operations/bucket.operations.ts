@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
+import { ObjectLockService } from '../../object-storage/object-lock.service';
 import { Settings } from '../../settings/settings';
 import { assertOwnerAcl } from '../headers/object-headers';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
@@ -28,6 +29,7 @@ export class BucketOperations {
 
   constructor(
     private readonly buckets: BucketService,
+    private readonly locks: ObjectLockService,
     private readonly settings: Settings,
   ) {}
 
@@ -63,9 +65,7 @@ export class BucketOperations {
 
   private async create(call: S3Call): Promise<S3Answer> {
     assertOwnerAcl(call.headers);
-    if (String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true') {
-      throw new S3Error('NotImplemented', 'Object lock is not implemented.');
-    }
+    const withLock = String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true';
     const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
     if (body.length > 0) {
       const configuration = parseXml(body, 'CreateBucketConfiguration');
@@ -80,6 +80,10 @@ export class BucketOperations {
     const { created } = await this.buckets.create(call.bucket, call.principal.ownerId);
     if (!created && this.settings.region !== FIRST_REGION) {
       throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
+    }
+    if (created && withLock) {
+      await this.buckets.setVersioning(call.bucket, 'enabled');
+      await this.locks.setOfBucket(call.bucket, {});
     }
     return emptyAnswer(200, { Location: `/${call.bucket}` });
   }

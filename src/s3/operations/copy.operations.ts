@@ -7,6 +7,7 @@ import { encryptionAnswerHeaders, writeHeaders } from '../answer-headers';
 import { requestedAlgorithm } from '../headers/checksum-headers';
 import { copySourceRange, readConditions, writeConditions } from '../headers/condition-headers';
 import { copySourceOf, type CopySource } from '../headers/copy-source';
+import { lockOf } from '../headers/lock-headers';
 import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import {
   carriesManagedEncryption,
@@ -55,6 +56,7 @@ export class CopyOperations {
       key: call.key,
       metadata: replacesMetadata ? metadataOf(headers) : undefined,
       tags: replacesTags ? (tagsOf(headers) ?? {}) : undefined,
+      lock: lockOf(headers),
       encryption,
       checksumAlgorithm: requestedAlgorithm(headers),
       conditions: writeConditions(headers),

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { DeleteEntry, DeleteFailure, DeleteResult } from '../../object-storage/object-storage.types';
 import { ObjectService } from '../../object-storage/object.service';
 import { writeConditions } from '../headers/condition-headers';
+import { wantsBypass } from '../headers/lock-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { s3ErrorAnswer, S3Error } from '../s3-error';
@@ -26,7 +27,12 @@ export class DeleteOperations {
 
   private async delete(call: S3Call): Promise<S3Answer> {
     const entry = { key: call.key, versionId: call.versionId };
-    const result = await this.objects.delete(call.bucket, entry, writeConditions(call.headers));
+    const result = await this.objects.delete(
+      call.bucket,
+      entry,
+      writeConditions(call.headers),
+      await this.bypasses(call, call.key),
+    );
     return emptyAnswer(204, {
       'x-amz-delete-marker': result.deleteMarker === true ? 'true' : undefined,
       'x-amz-version-id': result.deleteMarkerVersionId ?? result.versionId,
@@ -45,9 +51,16 @@ export class DeleteOperations {
     const quiet = document.textOf('Quiet') === 'true';
     const { allowed, denied } = await this.split(call, entries);
     const { deleted, failed } =
-      allowed.length === 0 ? { deleted: [], failed: [] } : await this.objects.deleteMany(call.bucket, allowed);
+      allowed.length === 0
+        ? { deleted: [], failed: [] }
+        : await this.objects.deleteMany(call.bucket, allowed, await this.bypasses(call, '*'));
     const results = quiet ? '' : deleted.map(deletedXml).join('');
     return xmlAnswer(xmlDocument('DeleteResult', results + [...denied, ...failed].map(failedXml).join('')));
+  }
+
+  /** Without the permission the header counts for nothing. */
+  private async bypasses(call: S3Call, key: string): Promise<boolean> {
+    return wantsBypass(call.headers) && this.authorizer.allows(call, 's3:BypassGovernanceRetention', call.bucket, key);
   }
 
   private async split(

@@ -12,6 +12,7 @@ import {
 } from '../headers/checksum-headers';
 import { unquoted, writeConditions } from '../headers/condition-headers';
 import { headerOf } from '../headers/header-values';
+import { lockOf } from '../headers/lock-headers';
 import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import {
   carriesManagedEncryption,
@@ -54,10 +55,12 @@ export class MultipartOperations {
     const checksum = multipartChecksum(headers);
     const metadata = metadataOf(headers);
     const tags = tagsOf(headers);
+    const lock = lockOf(headers);
     const upload = await this.uploads.create({
       bucket: call.bucket,
       key: call.key,
       metadata,
+      lock,
       encryption,
       checksum,
       tags,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ObjectService } from '../../object-storage/object.service';
 import { writeHeaders } from '../answer-headers';
 import { writeConditions } from '../headers/condition-headers';
+import { lockOf } from '../headers/lock-headers';
 import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import { refuseCopySourceKey, requestedEncryption } from '../headers/sse-headers';
 import { S3Authorizer } from '../s3-authorizer';
@@ -24,6 +25,7 @@ export class ObjectWriteOperations {
     const encryption = requestedEncryption(headers);
     const metadata = metadataOf(headers);
     const tags = tagsOf(headers);
+    const lock = lockOf(headers);
     const conditions = writeConditions(headers);
     const body = call.body.open();
     try {
@@ -32,6 +34,7 @@ export class ObjectWriteOperations {
         key: call.key,
         body,
         metadata,
+        lock,
         encryption,
         conditions,
         tags,

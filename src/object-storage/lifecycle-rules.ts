@@ -1,0 +1,37 @@
+/** Which objects a lifecycle rule is for; everything named must hold. */
+export interface LifecycleFilter {
+  readonly prefix?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Bytes, exclusive. */
+  readonly sizeGreaterThan?: number;
+  /** Bytes, exclusive. */
+  readonly sizeLessThan?: number;
+}
+
+/** A move to another storage class. All classes are kept alike here, so it changes nothing. */
+export interface LifecycleTransition {
+  readonly storageClass: string;
+  readonly days?: number;
+  /** Midnight UTC, ISO 8601. */
+  readonly date?: string;
+  readonly newerVersions?: number;
+}
+
+/** One rule of a bucket's lifecycle configuration. */
+export interface LifecycleRule {
+  readonly id: string;
+  readonly enabled: boolean;
+  /** How the filter was written, so that it is shown as it was sent. */
+  readonly form: 'prefix' | 'filter' | 'and';
+  readonly filter: LifecycleFilter;
+  readonly expiration?: {
+    readonly days?: number;
+    /** Midnight UTC, ISO 8601. */
+    readonly date?: string;
+    readonly expiredDeleteMarker?: boolean;
+  };
+  readonly noncurrentExpiration?: { readonly days: number; readonly newerVersions?: number };
+  readonly abortUploadsAfterDays?: number;
+  readonly transitions: readonly LifecycleTransition[];
+  readonly noncurrentTransitions: readonly LifecycleTransition[];
+}

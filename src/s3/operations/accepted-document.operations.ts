@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import { BucketService } from '../../object-storage/bucket.service';
+import { LOGGING_DOCUMENT } from '../bucket-documents';
+import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Error } from '../s3-error';
+import { parseXml, type XmlElement } from '../xml';
+import { element, textElement, xmlDocument } from '../xml-writer';
+
+const MAX_DOCUMENT_BYTES = 64 * 1024;
+
+interface LoggingTarget {
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/**
+ * Configurations that tools set as a matter of course: logging is kept and shown though no logs are delivered, and of the
+ * others only what says that the feature is off is taken.
+ */
+@Injectable()
+export class AcceptedDocumentOperations {
+  readonly handlers: S3Handlers = {
+    GetBucketLogging: (call) => this.getLogging(call),
+    PutBucketLogging: (call) => this.putLogging(call),
+    PutBucketRequestPayment: (call) =>
+      this.acceptOff(call, 'RequestPaymentConfiguration', (document) => document.required('Payer') === 'BucketOwner'),
+    PutBucketAccelerateConfiguration: (call) =>
+      this.acceptOff(call, 'AccelerateConfiguration', (document) => document.required('Status') === 'Suspended'),
+    PutBucketNotificationConfiguration: (call) =>
+      this.acceptOff(call, 'NotificationConfiguration', (document) => document.children.length === 0),
+  };
+
+  constructor(private readonly buckets: BucketService) {}
+
+  private async getLogging(call: S3Call): Promise<S3Answer> {
+    const document = await this.buckets.getDocument(call.bucket, LOGGING_DOCUMENT);
+    if (document === undefined) {
+      return xmlAnswer(xmlDocument('BucketLoggingStatus', ''));
+    }
+    const { bucket, prefix } = JSON.parse(document) as LoggingTarget;
+    const target = textElement('TargetBucket', bucket) + textElement('TargetPrefix', prefix);
+    return xmlAnswer(xmlDocument('BucketLoggingStatus', element('LoggingEnabled', target)));
+  }
+
+  private async putLogging(call: S3Call): Promise<S3Answer> {
+    const enabled = (await this.read(call, 'BucketLoggingStatus')).child('LoggingEnabled');
+    if (enabled === undefined) {
+      await this.buckets.setDocument(call.bucket, LOGGING_DOCUMENT, null);
+      return emptyAnswer(200);
+    }
+    const target: LoggingTarget = {
+      bucket: enabled.required('TargetBucket'),
+      prefix: enabled.required('TargetPrefix'),
+    };
+    try {
+      await this.buckets.get(target.bucket);
+    } catch {
+      throw new S3Error('InvalidTargetBucketForLogging', undefined, { TargetBucket: target.bucket });
+    }
+    await this.buckets.setDocument(call.bucket, LOGGING_DOCUMENT, JSON.stringify(target));
+    return emptyAnswer(200);
+  }
+
+  private async acceptOff(call: S3Call, root: string, isOff: (document: XmlElement) => boolean): Promise<S3Answer> {
+    const off = isOff(await this.read(call, root));
+    await this.buckets.get(call.bucket);
+    if (!off) {
+      throw new S3Error('NotImplemented');
+    }
+    return emptyAnswer(200);
+  }
+
+  private async read(call: S3Call, root: string): Promise<XmlElement> {
+    return parseXml(await call.body.read(MAX_DOCUMENT_BYTES), root);
+  }
+}

@@ -1,0 +1,66 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../common/domain-error';
+import { BucketService } from '../object-storage/bucket.service';
+import { CORS_DOCUMENT } from './bucket-documents';
+import { corsHeaders, type CorsRule } from './documents/cors-rules';
+import { headerOf } from './headers/header-values';
+import { emptyAnswer, type S3Answer } from './s3-call';
+import { S3Error } from './s3-error';
+
+/** Cross-origin rules of buckets, applied to what browsers send. */
+@Injectable()
+export class S3Cors {
+  constructor(private readonly buckets: BucketService) {}
+
+  /**
+   * Answers a preflight request, which is never authenticated.
+   * @throws S3Error BadRequest, AccessForbidden
+   */
+  async preflight(bucket: string, headers: IncomingHttpHeaders): Promise<S3Answer> {
+    const origin = headerOf(headers, 'origin');
+    const method = headerOf(headers, 'access-control-request-method');
+    if (origin === undefined) {
+      throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.');
+    }
+    if (method === undefined) {
+      throw new S3Error('BadRequest', 'Invalid Access-Control-Request-Method: null');
+    }
+    const rules = await this.#rulesOf(bucket);
+    if (rules === undefined) {
+      throw new S3Error('AccessForbidden');
+    }
+    const requested = headerOf(headers, 'access-control-request-headers') ?? '';
+    const names = requested.split(',').map((name) => name.trim().toLowerCase());
+    const answer = corsHeaders(rules, { origin, method, headers: names.filter((name) => name !== '') });
+    if (answer === undefined) {
+      throw new S3Error(
+        'AccessForbidden',
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+      );
+    }
+    return emptyAnswer(200, answer);
+  }
+
+  /** Headers for the answer to a cross-origin request; none when it is not one, or not allowed. */
+  async headersFor(bucket: string, method: string, headers: IncomingHttpHeaders): Promise<Record<string, string>> {
+    const origin = headerOf(headers, 'origin');
+    if (origin === undefined || bucket === '') {
+      return {};
+    }
+    const asked = headerOf(headers, 'access-control-request-method') ?? method;
+    return corsHeaders((await this.#rulesOf(bucket)) ?? [], { origin, method: asked, headers: [] }) ?? {};
+  }
+
+  async #rulesOf(bucket: string): Promise<readonly CorsRule[] | undefined> {
+    try {
+      const document = await this.buckets.getDocument(bucket, CORS_DOCUMENT);
+      return document === undefined ? undefined : (JSON.parse(document) as CorsRule[]);
+    } catch (error) {
+      if (error instanceof DomainError && error.kind === 'NoSuchBucket') {
+        return undefined;
+      }
+      throw error;
+    }
+  }
+}
