@@ -13,7 +13,7 @@ const key = randomBytes(32);
 const plaintext = randomBytes(SIZE);
 
 function seal(bytes: Buffer, cipher: DareCipher, sealingKey: Buffer = key, nonce?: Buffer): Buffer {
-  const sealer = new DareSealer(sealingKey, { cipher, nonce });
+  const sealer = new DareSealer(sealingKey, { cipher, nonce, plaintextSize: bytes.length });
   return Buffer.concat([...sealer.update(bytes), ...sealer.final()]);
 }
 

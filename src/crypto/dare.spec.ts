@@ -26,7 +26,7 @@ function feed(stage: SealingStage | OpeningStage, bytes: Buffer, sizes: readonly
 }
 
 function seal(plaintext: Buffer, cipher: DareCipher, sizes?: readonly number[]): Buffer {
-  return feed(new DareSealer(key, { cipher }), plaintext, sizes);
+  return feed(new DareSealer(key, { cipher, plaintextSize: plaintext.length }), plaintext, sizes);
 }
 
 function open(ciphertext: Buffer, plaintextSize: number, sizes?: readonly number[]): Buffer {
@@ -134,7 +134,7 @@ describe.each(CIPHERS)('DARE 2.0 with %s', (cipher) => {
   it('writes the documented package layout', () => {
     const nonce = Buffer.from('ff0102030405060708090a0b', 'hex');
     const plaintext = material.subarray(0, KIB_64 + 2);
-    const sealed = feed(new DareSealer(key, { cipher, nonce }), plaintext);
+    const sealed = feed(new DareSealer(key, { cipher, nonce, plaintextSize: plaintext.length }), plaintext);
     const id = cipher === 'AES-256-GCM' ? '00' : '01';
     expect(sealed.subarray(0, 16).toString('hex')).toBe(`20${id}ffff7f0102030405060708090a0b`);
     expect(sealed.subarray(PACKAGE, PACKAGE + 16).toString('hex')).toBe(`20${id}0100ff0102030405060708090a0b`);
@@ -155,7 +155,7 @@ describe.each(CIPHERS)('DARE 2.0 with %s', (cipher) => {
   });
 
   it('keeps nothing of a chunk that its owner overwrites later', () => {
-    const sealer = new DareSealer(key, { cipher });
+    const sealer = new DareSealer(key, { cipher, plaintextSize: 1000 });
     const chunk = Buffer.from(material.subarray(0, 1000));
     const first = sealer.update(chunk);
     chunk.fill(0);
@@ -165,21 +165,23 @@ describe.each(CIPHERS)('DARE 2.0 with %s', (cipher) => {
 
   it('survives the key being zeroed after construction', () => {
     const fleeting = Buffer.from(key);
-    const sealer = new DareSealer(fleeting, { cipher });
+    const sealer = new DareSealer(fleeting, { cipher, plaintextSize: 5 });
     const opener = new DareOpener(fleeting, { plaintextSize: 5 });
     fleeting.fill(0);
     expect(feed(opener, feed(sealer, Buffer.from('hello'))).toString()).toBe('hello');
   });
 });
 
-it('refuses keys and nonces of another length, and use after the end', () => {
-  expect(() => new DareSealer(Buffer.alloc(31))).toThrow(RangeError);
-  expect(() => new DareSealer(key, { nonce: Buffer.alloc(11) })).toThrow(RangeError);
+it('refuses keys and nonces of another length, and other sizes than announced', () => {
+  expect(() => new DareSealer(Buffer.alloc(31), { plaintextSize: 1 })).toThrow(RangeError);
+  expect(() => new DareSealer(key, { nonce: Buffer.alloc(11), plaintextSize: 1 })).toThrow(RangeError);
   expect(() => new DareOpener(Buffer.alloc(33), { plaintextSize: 1 })).toThrow(RangeError);
-  const sealer = new DareSealer(key);
-  sealer.final();
-  expect(() => sealer.update(Buffer.of(1))).toThrow('sealed already');
-  expect(() => sealer.final()).toThrow('sealed already');
+  const sealer = new DareSealer(key, { plaintextSize: 3 });
+  sealer.update(Buffer.of(1, 2));
+  expect(() => sealer.final()).toThrow('Fewer bytes');
+  expect(() => sealer.update(Buffer.of(3, 4))).toThrow('More bytes');
+  sealer.update(Buffer.of(3));
+  expect(sealer.final()).toEqual([]);
   expect(packageCount(0)).toBe(0);
   expect(new CiphertextError('x').kind).toBe('ObjectTampered');
 });

@@ -73,9 +73,9 @@ export interface DareRange {
 
 /** Push-style package writer: no streams, so one loop can hash, seal and write with back-pressure. */
 export interface SealingStage {
-  /** Returns the packages completed by these bytes, often none. */
+  /** Returns the sealed bytes that these bytes become: pieces, to be written in this order. */
   update(chunk: Buffer): Buffer[];
-  /** Returns the last packages; nothing at all for an empty object. */
+  /** Ends the stream; returns what is left to be written. */
   final(): Buffer[];
 }
 

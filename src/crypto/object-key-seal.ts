@@ -45,10 +45,10 @@ export function sealObjectKey(
   assertKey(externalKey);
   const iv = randomBytes(SEAL_IV_BYTES);
   const sealingKey = deriveSealingKey(externalKey, iv, domain, location);
-  const sealer = new DareSealer(sealingKey);
+  const sealer = new DareSealer(sealingKey, { plaintextSize: objectKey.length });
   sealingKey.fill(0);
-  sealer.update(objectKey);
-  return { sealAlgorithm: SEAL_ALGORITHM, iv, sealedKey: Buffer.concat(sealer.final()) };
+  const sealedKey = Buffer.concat([...sealer.update(objectKey), ...sealer.final()]);
+  return { sealAlgorithm: SEAL_ALGORITHM, iv, sealedKey };
 }
 
 /**

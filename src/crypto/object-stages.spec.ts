@@ -19,7 +19,7 @@ const objectKey = randomBytes(32);
 const material = randomBytes(SIZE);
 
 function seal(mode: EncryptedMode, plaintext: Buffer, part?: number): Buffer {
-  const stage = sealingStage(mode, objectKey, part);
+  const stage = sealingStage(mode, objectKey, part, plaintext.length);
   const head = stage.update(plaintext.subarray(0, 70_000));
   return Buffer.concat([...head, ...stage.update(plaintext.subarray(70_000)), ...stage.final()]);
 }
@@ -66,7 +66,7 @@ describe.each<EncryptedMode>(['sse-s3', 'sse-kms', 'sse-c', 'dsse-kms'])('stages
 
   it('survive the object key being zeroed', () => {
     const fleeting = Buffer.from(objectKey);
-    const stage = sealingStage(mode, fleeting);
+    const stage = sealingStage(mode, fleeting, undefined, SIZE);
     fleeting.fill(0);
     const stored = Buffer.concat([...stage.update(material), ...stage.final()]);
     expect(open(mode, stored, SIZE).equals(material)).toBe(true);
@@ -80,7 +80,7 @@ describe.each<EncryptedMode>(['sse-s3', 'sse-kms', 'sse-c', 'dsse-kms'])('stages
   });
 
   it('seal with the other cipher on request', () => {
-    const stage = sealingStage(mode, objectKey, undefined, 'CHACHA20-POLY1305');
+    const stage = sealingStage(mode, objectKey, undefined, SIZE, 'CHACHA20-POLY1305');
     const stored = Buffer.concat([...stage.update(material), ...stage.final()]);
     expect(stored[1]).toBe(1);
     expect(open(mode, stored, SIZE).equals(material)).toBe(true);

@@ -60,11 +60,21 @@ export function planRead(mode: EncryptedMode, plaintextSize: number, first: numb
  *
  * @param objectKey 32 bytes; copied, so it may be zeroed afterwards
  * @param part part number when the object is uploaded in parts
+ * @param plaintextSize bytes of the object or part, exactly
  * @param cipher AES-256-GCM when left out
  */
-export function sealingStage(mode: EncryptedMode, objectKey: Buffer, part?: number, cipher?: DareCipher): SealingStage {
+export function sealingStage(
+  mode: EncryptedMode,
+  objectKey: Buffer,
+  part: number | undefined,
+  plaintextSize: number,
+  cipher?: DareCipher,
+): SealingStage {
   return withDataKeys(mode, objectKey, part, (keys) => {
-    const [outermost, ...inner] = keys.map((key) => new DareSealer(key, { cipher }));
+    const [outermost, ...inner] = keys.map((key, layer) => {
+      const size = layer === keys.length - 1 ? plaintextSize : sealedSize(plaintextSize);
+      return new DareSealer(key, { cipher, plaintextSize: size });
+    });
     return inner.reduce<SealingStage>((outer, layer) => new LayeredSealer(layer, outer), outermost as SealingStage);
   });
 }

@@ -52,7 +52,13 @@ export class ObjectWriter {
     }
     const pending = this.cipher.begin(request, location);
     try {
-      const stage = sealingStage(request.mode, pending.objectKey, undefined, this.settings.dareCipher);
+      const stage = sealingStage(
+        request.mode,
+        pending.objectKey,
+        undefined,
+        plan.body.expectation.length,
+        this.settings.dareCipher,
+      );
       return await this.store(plan, stage, request.mode, pending.record);
     } finally {
       pending.discard();
@@ -74,7 +80,7 @@ export class ObjectWriter {
     const stage =
       mode === 'none' || objectKey === undefined
         ? undefined
-        : sealingStage(mode, objectKey, part, this.settings.dareCipher);
+        : sealingStage(mode, objectKey, part, plan.body.expectation.length, this.settings.dareCipher);
     return this.store(plan, stage, mode, undefined);
   }
 
