@@ -3,6 +3,8 @@ import { AuditModule } from '../audit/audit.module';
 import { ConfigManagerModule } from '../config/config.module';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
+import { ObjectStorageModule } from '../object-storage/object-storage.module';
+import { RewrapModule } from '../rewrap/rewrap.module';
 import { AccessKeyController } from './access-key.controller';
 import { AdminAuthGuard } from './admin-auth.guard';
 import { AdminAuthenticator } from './admin-authenticator.service';
@@ -12,6 +14,7 @@ import { AuditInterceptor } from './audit.interceptor';
 import { ConfigHelpController } from './config-help.controller';
 import { ConfigController } from './config.controller';
 import { GroupController } from './group.controller';
+import { KeyUsageController } from './key-usage.controller';
 import { KeyResources } from './key-resources.service';
 import { KmsAdminService } from './kms-admin.service';
 import { KmsController } from './kms.controller';
@@ -21,19 +24,22 @@ import { MadminPayloads } from './minio/madmin-payloads.service';
 import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
 import { PolicyController } from './policy.controller';
+import { RewrapController } from './rewrap.controller';
 import { UpgradeController } from './upgrade.controller';
 import { UserController } from './user.controller';
 import { WhoAmIController } from './whoami.controller';
 
 /** The admin face. `configureAdminApp` must have prepared the application it runs in. */
 @Module({
-  imports: [AuditModule, ConfigManagerModule, IdentityModule, KmsModule],
+  imports: [AuditModule, ConfigManagerModule, IdentityModule, KmsModule, ObjectStorageModule, RewrapModule],
   controllers: [
     ConfigKvController,
     ServerInfoController,
     ConfigController,
     ConfigHelpController,
     KmsController,
+    KeyUsageController,
+    RewrapController,
     MinioKmsController,
     UserController,
     AccessKeyController,

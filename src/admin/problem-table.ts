@@ -67,8 +67,15 @@ const KMS: Readonly<Record<string, ProblemRow>> = {
   'kms-protocol': row(502, 'KMS answered nonsense', 'kms:Unavailable'),
 };
 
+const REWRAP: Readonly<Record<string, ProblemRow>> = {
+  'rewrap-job-not-found': row(404, 'No such rewrap job'),
+  'rewrap-invalid': row(400, 'Invalid rewrap job'),
+  'rewrap-job-ended': row(409, 'Rewrap job has ended'),
+  'rewrap-job-active': row(409, 'Rewrap job has not ended'),
+};
+
 const TABLE: ReadonlyMap<string, ProblemRow> = new Map(
-  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS].flatMap((rows) => Object.entries(rows)),
+  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP].flatMap((rows) => Object.entries(rows)),
 );
 
 /** The row of a failure kind; undefined for kinds that must not reach a client of this face. */

@@ -76,7 +76,7 @@ export function rewrapJob(row: RewrapReadoutRow): RewrapJob {
     pass: row.pass,
     dryRun: row.dry_run,
     target: targetOf(row),
-    selection: selectionOf(row),
+    selection: { ...selectionOf(row), bucketId: undefined },
     rateLimit: row.rate_limit ?? undefined,
     concurrency: row.concurrency,
     progress: progressOf(row),
