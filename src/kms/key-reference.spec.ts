@@ -7,6 +7,8 @@ describe('parseKeyReference', () => {
     ['eu/my-key', { target: 'eu', keyId: 'my-key' }],
     ['vault:eu/my-key', { type: 'vault', target: 'eu', keyId: 'my-key' }],
     ['vault:eu', { type: 'vault', target: 'eu', keyId: undefined }],
+    ['alias/name', { keyId: 'name' }],
+    ['arn:aws:kms:eu-central-1:111122223333:alias/name', { keyId: 'name' }],
     ['arn:aws:kms:my-key', { keyId: 'my-key' }],
     ['arn:aws:kms:us-east-1:123456789012:key/my-key', { keyId: 'my-key' }],
     ['arn:aws:kms:::key/my-key', { keyId: 'my-key' }],

@@ -9,12 +9,14 @@ export interface KeyReference {
 
 const ARN_PREFIX = 'arn:aws:kms:';
 const FULL_ARN_RESOURCE = /^[a-z0-9-]*:[0-9]*:(?:key\/)?(.+)$/;
+const ALIAS_PREFIX = 'alias/';
 const TYPED = /^([a-z][a-z0-9_]*):([^/:]+)(?:\/(.+))?$/;
 const MAX_LENGTH = 512;
 
 /**
  * Takes a key reference apart: `key`, `target/key`, `type:target/key`, `type:target` (its default key), and each of them
- * behind `arn:aws:kms:` as MinIO writes it or as the resource of a full ARN (`arn:aws:kms:region:account:key/id`).
+ * behind `arn:aws:kms:` as MinIO writes it or as the resource of a full ARN (`arn:aws:kms:region:account:key/id`). What AWS
+ * clients write as `alias/name` is the key `name`; no target can have that name.
  *
  * @throws KmsError `kms-invalid-request` for an empty, overlong or control-character reference
  */
@@ -26,6 +28,9 @@ export function parseKeyReference(reference: string | undefined): KeyReference {
   // eslint-disable-next-line no-control-regex
   if (text === '' || text.length > MAX_LENGTH || /[\u0000-\u001f\u007f]/.test(text)) {
     throw new KmsError('kms-invalid-request', 'The KMS key id is empty, too long or not printable');
+  }
+  if (text.startsWith(ALIAS_PREFIX) && text.length > ALIAS_PREFIX.length) {
+    return { keyId: text.slice(ALIAS_PREFIX.length) };
   }
   const typed = TYPED.exec(text);
   if (typed) {

@@ -1,5 +1,8 @@
 import { KmsError } from '../kms-error';
 
+/** What {@link errorCode} says of an error that has none. */
+export const NO_CODE = 'unknown reason';
+
 const CERTIFICATE_CODES =
   /^(CERT_|ERR_TLS_CERT|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|HOSTNAME_MISMATCH|ERR_SSL|EPROTO)/;
 
@@ -52,5 +55,5 @@ export function errorCode(error: unknown): string {
     }
     current = cause;
   }
-  return 'unknown reason';
+  return NO_CODE;
 }

@@ -10,7 +10,7 @@ import type {
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
-import { pageOfNames } from './key-pattern';
+import { listingPage } from './key-listing';
 import { VaultAuth } from './vault-auth';
 import { objectOf, VaultClient } from './vault-client';
 import { testVaultConnection } from './vault-connection-test';
@@ -22,7 +22,6 @@ import { TRANSIT_KEY_NAME, type VaultSettings } from './vault-settings';
 const KEY_BYTES = 32;
 const DESCRIPTION_AGE = 300_000;
 const MAX_DESCRIPTIONS = 1_000;
-const DESCRIBE_AT_ONCE = 8;
 const CIPHERTEXT = /^vault:v(\d+):[A-Za-z0-9+/]+=*$/;
 
 interface CachedKey {
@@ -169,14 +168,9 @@ export class VaultProvider implements KmsProvider {
     limit: number,
     { signal }: CallOptions,
   ): Promise<KeyPage> {
-    const { names: page, nextMarker } = pageOfNames(await this.keyNames(signal), pattern, marker, limit);
-    const keys: KeyDescription[] = [];
-    for (let at = 0; at < page.length; at += DESCRIBE_AT_ONCE) {
-      keys.push(
-        ...(await Promise.all(page.slice(at, at + DESCRIBE_AT_ONCE).map((name) => this.describeListed(name, signal)))),
-      );
-    }
-    return { keys, nextMarker };
+    return listingPage(await this.keyNames(signal), { pattern, marker, limit }, async (name) => {
+      return (await this.key(name, signal)).description;
+    });
   }
 
   async rotateKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
@@ -254,17 +248,6 @@ export class VaultProvider implements KmsProvider {
         return [];
       }
       throw this.withRemedy(error);
-    }
-  }
-
-  private async describeListed(name: string, signal: AbortSignal): Promise<KeyDescription> {
-    try {
-      return (await this.key(name, signal)).description;
-    } catch (error) {
-      if (error instanceof KmsError && !error.retryable) {
-        return { keyId: name, state: 'enabled', algorithm: 'unknown' };
-      }
-      throw error;
     }
   }
 

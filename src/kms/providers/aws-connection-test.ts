@@ -1,0 +1,167 @@
+import { KmsError } from '../kms-error';
+import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
+import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
+import type { AwsClient } from './aws-client';
+import type { AwsKeyNames } from './aws-key-name';
+import { awsPolicyRemedy } from './aws-policy';
+import type { AwsSettings } from './aws-settings';
+import { compareClocks, runNetworkSteps } from './network-steps';
+import { proveRoundTrip } from './round-trip-step';
+
+/** The parts of a provider that the test looks at one by one. */
+export interface AwsTestSubject {
+  readonly kms: string;
+  readonly settings: AwsSettings;
+  readonly client: AwsClient;
+  readonly names: AwsKeyNames;
+  readonly provider: KmsProvider;
+  readonly signal: AbortSignal;
+}
+
+interface Probe {
+  readonly action: string;
+  /** Whether objects cannot be encrypted and read without it. */
+  readonly required: boolean;
+  run(subject: AwsTestSubject): Promise<unknown>;
+}
+
+/** What can be tried without leaving a trace; `kms:Decrypt` shows itself in the round trip. */
+const PROBES: readonly Probe[] = [
+  {
+    action: 'kms:GenerateDataKey',
+    required: true,
+    run: ({ client, names, signal }) =>
+      client.send(signal, ({ sdk, client: api }, options) =>
+        api
+          .send(
+            new sdk.GenerateDataKeyCommand({
+              KeyId: names.toAws(names.defaultKeyId),
+              KeySpec: 'AES_256',
+              DryRun: true,
+            }),
+            options,
+          )
+          .catch(forgiveDryRun),
+      ),
+  },
+  {
+    action: 'kms:ListAliases',
+    required: false,
+    run: ({ client, signal }) =>
+      client.send(signal, ({ sdk, client: api }, options) =>
+        api.send(new sdk.ListAliasesCommand({ Limit: 1 }), options),
+      ),
+  },
+  {
+    action: 'kms:ListKeys',
+    required: false,
+    run: ({ client, signal }) =>
+      client.send(signal, ({ sdk, client: api }, options) => api.send(new sdk.ListKeysCommand({ Limit: 1 }), options)),
+  },
+];
+
+/** Goes the whole way to an unwrapped data key, step by step; a step that fails says what to do, and the rest is skipped. */
+export async function testAwsConnection(subject: AwsTestSubject): Promise<ConnectionTestReport> {
+  const steps = new StepRecorder();
+  const step = (name: string, work: (bounded: AwsTestSubject) => Promise<StepFinding>): Promise<void> =>
+    steps.run(name, () => {
+      const signal = AbortSignal.any([subject.signal, AbortSignal.timeout(subject.settings.timeout)]);
+      return work({ ...subject, signal });
+    });
+  await runNetworkSteps(step, {
+    kms: subject.kms,
+    url: new URL(subject.settings.endpoint),
+    tls: subject.settings.tls,
+    service: 'AWS KMS',
+    field: 'endpoint',
+    certificateRemedy: 'Set ca_file or ca_pem to the authority that signed the certificate of this endpoint.',
+    handshakeRemedy: 'Check that the port speaks TLS.',
+  });
+  let resource = '*';
+  await step('authentication', authenticate);
+  await step('key', async ({ client, names, settings, signal }) => {
+    const { KeyMetadata } = await describeDefault({ client, names, signal });
+    resource = KeyMetadata?.Arn ?? resource;
+    const facts = `Key ${settings.keyName} is there (${KeyMetadata?.KeySpec ?? 'unknown'}, ${KeyMetadata?.KeyState ?? 'unknown'})`;
+    if (KeyMetadata?.KeyState !== 'Enabled') {
+      throw new StepFailure(facts, 'Enable the key in AWS KMS, or cancel its deletion.');
+    }
+    if (
+      (KeyMetadata.KeyUsage ?? 'ENCRYPT_DECRYPT') !== 'ENCRYPT_DECRYPT' ||
+      KeyMetadata.KeySpec !== 'SYMMETRIC_DEFAULT'
+    ) {
+      throw new StepFailure(`${facts}, which is no symmetric encryption key`, 'Use a key of spec SYMMETRIC_DEFAULT.');
+    }
+    return facts;
+  });
+  await step('permissions', (bounded) => checkPermissions(bounded, resource));
+  await step('round trip', ({ kms, provider, signal }) =>
+    proveRoundTrip(
+      { kms, provider, keyId: provider.defaultKeyId, signal },
+      'Do not use this endpoint: AWS KMS authenticates the encryption context.',
+    ),
+  );
+  await step('clock', async ({ client }) => compareClocks('AWS KMS', client.lastDate));
+  return steps.report();
+}
+
+/** Any answer about the key, also that it may not be seen, proves that the credentials are good. */
+async function authenticate({ client, names, settings, signal }: AwsTestSubject): Promise<StepFinding> {
+  const source = settings.credentials ? 'access_key' : 'the default credential chain';
+  try {
+    await describeDefault({ client, names, signal });
+  } catch (error) {
+    const answered = error instanceof KmsError && !error.retryable && error.kind !== 'kms-unauthenticated';
+    if (!answered || error.kind === 'kms-protocol' || error.kind === 'kms-not-configured') {
+      throw error;
+    }
+  }
+  return `AWS accepts the credentials of ${source}`;
+}
+
+function describeDefault({ client, names, signal }: Pick<AwsTestSubject, 'client' | 'names' | 'signal'>) {
+  return client
+    .send(signal, ({ sdk, client: api }, options) =>
+      api.send(new sdk.DescribeKeyCommand({ KeyId: names.toAws(names.defaultKeyId) }), options),
+    )
+    .catch((error: unknown) => {
+      throw error instanceof KmsError && error.kind === 'kms-access-denied'
+        ? new KmsError(error.kind, `${error.message}: kms:DescribeKey`, {
+            cause: error.cause,
+            remedy: awsPolicyRemedy('*'),
+          })
+        : error;
+    });
+}
+
+async function checkPermissions(subject: AwsTestSubject, resource: string): Promise<StepFinding> {
+  const lacking: Probe[] = [];
+  for (const probe of PROBES) {
+    try {
+      await probe.run(subject);
+    } catch (error) {
+      if (!(error instanceof KmsError) || error.kind !== 'kms-access-denied') {
+        throw error;
+      }
+      lacking.push(probe);
+    }
+  }
+  const names = lacking.map(({ action }) => action).join(', ');
+  if (lacking.some(({ required }) => required)) {
+    throw new StepFailure(`The credentials lack ${names}`, awsPolicyRemedy(resource));
+  }
+  return lacking.length === 0
+    ? 'The credentials may do all that is needed'
+    : {
+        outcome: 'warning',
+        detail: `The credentials lack ${names}; objects can be encrypted and read, but keys cannot be listed`,
+        remedy: awsPolicyRemedy(resource),
+      };
+}
+
+/** A dry run that would have succeeded ends with an exception. */
+function forgiveDryRun(error: unknown): void {
+  if (!(error instanceof Error && error.name === 'DryRunOperationException')) {
+    throw error;
+  }
+}
