@@ -51,6 +51,23 @@ export class KmsLastErrorDto {
 }
 
 /** One KMS as this process sees it. */
+export class KeyProbeDto {
+  @ApiProperty({ enum: ['passing', 'failing', 'unknown'] })
+  state!: string;
+
+  @ApiProperty()
+  consecutiveFailures!: number;
+
+  @ApiPropertyOptional()
+  lastRound?: Date;
+
+  @ApiPropertyOptional()
+  lastSuccess?: Date;
+
+  @ApiPropertyOptional({ example: 'kms-timeout' })
+  lastError?: string;
+}
+
 export class KmsTargetDto {
   @ApiProperty({ example: 'vault:default' })
   kms!: string;
@@ -84,6 +101,9 @@ export class KmsTargetDto {
 
   @ApiPropertyOptional()
   lastContact?: Date;
+
+  @ApiPropertyOptional({ type: KeyProbeDto, description: 'Whether the default key was lately proved to work' })
+  probe?: KeyProbeDto;
 }
 
 /** The status in MinIO's, RustFS' and Strongroom's spelling at once. */

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
 import type { DataKeys, GeneratedDataKey, WrappedDataKey } from '../kms/data-keys';
 import { openUnderBucketKey, parseBucketKeyEnvelope, sealUnderBucketKey } from './bucket-key-envelope';
+import { bucketKeyUses } from './crypto.metrics';
 import { KEY_BYTES } from './dare';
 import type { ObjectLocation } from './encryption.types';
 import { bucketContext, objectContext } from './kms-context';
@@ -67,6 +68,7 @@ export class BucketKeys implements OnModuleDestroy {
     const { kms, keyId, revision = '' } = this.dataKeys.resolve(keyReference);
     const id = fingerprint('write', kms, keyId, revision, epoch, location.bucket, canonicalContextText(context));
     return this.use(
+      'generate',
       this.current,
       id,
       async () => {
@@ -100,6 +102,7 @@ export class BucketKeys implements OnModuleDestroy {
     const context = bucketContext(clientContext, location.bucket);
     const id = fingerprint('read', wrapped.kms, wrapped.keyId, kmsCiphertext, canonicalContextText(context));
     return this.use(
+      'decrypt',
       this.unwrapped,
       id,
       async () => {
@@ -114,14 +117,21 @@ export class BucketKeys implements OnModuleDestroy {
 
   /** Hands a live key to `work`, which is synchronous because eviction may zero the key at any later moment. */
   private async use<T>(
+    operation: 'generate' | 'decrypt',
     cache: LRUCache<string, BucketKey>,
     id: string,
     load: () => Promise<BucketKey>,
     work: (bucketKey: BucketKey) => T,
   ): Promise<T> {
+    let called = false;
+    const loadAndTell = (): Promise<BucketKey> => {
+      called = true;
+      return load();
+    };
     for (;;) {
-      const bucketKey = cache.get(id) ?? (await this.loadOnce(cache, id, load));
+      const bucketKey = cache.get(id) ?? (await this.loadOnce(cache, id, loadAndTell));
       if (!bucketKey.zeroed) {
+        bucketKeyUses.inc({ operation, kms_call: called ? 'called' : 'saved' });
         return work(bucketKey);
       }
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { WrappedDataKey } from './data-keys';
-import { dataKeyCacheEntries, dataKeyCacheLookups } from './kms.metrics';
+import { dataKeyCacheEntries, dataKeyCacheEvictions, dataKeyCacheLookups } from './kms.metrics';
 
 /** Bounds of a {@link DataKeyCache}. */
 export interface DataKeyCacheOptions {
@@ -10,6 +10,9 @@ export interface DataKeyCacheOptions {
   /** Milliseconds an unwrapped key may be used without asking the KMS again: the longest a revocation takes to bite. */
   readonly ttl: number;
 }
+
+/** What the cache library calls the ways out of it; all others are ours. */
+const EVICTION_CAUSES: Readonly<Record<string, string>> = { evict: 'size', expire: 'expired' };
 
 interface Entry {
   readonly kms: string;
@@ -55,7 +58,10 @@ export class DataKeyCache {
       ttl: options.ttl,
       ttlResolution: 0,
       perf: { now: this.now },
-      dispose: (entry) => entry.plaintext.fill(0),
+      dispose: (entry, _key, reason) => {
+        entry.plaintext.fill(0);
+        dataKeyCacheEvictions.inc({ cause: EVICTION_CAUSES[reason] ?? 'invalidated' });
+      },
     });
     // Reading alone would leave an expired key in memory for as long as nobody asks for it.
     this.sweeper = setInterval(() => this.purge(), Math.max(1_000, Math.min(options.ttl, 60_000)));

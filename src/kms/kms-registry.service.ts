@@ -5,6 +5,7 @@ import { Keyring } from './keyring';
 import { KmsError } from './kms-error';
 import type { ConnectionTestReport } from './kms-provider';
 import { KMS_FIELDS, kmsSettings, validateKmsSettings, type KmsSettings } from './kms-settings';
+import { forgetTarget } from './kms.metrics';
 import { KmsTarget, type KmsTargetStatus } from './kms-target';
 import type { ProviderKind } from './provider-kind';
 import { providerKinds } from './provider-kinds';
@@ -12,6 +13,8 @@ import { providerKinds } from './provider-kinds';
 export const BUILTIN_KMS = 'builtin:default';
 const VAULT_KMS = 'vault:default';
 const PROBE_INTERVAL = 15_000;
+/** Milliseconds between looks at whether a key has to be proved. */
+const PROOF_TICK = 1_000;
 const TEST_DEADLINE = 60_000;
 
 /** Told when what a target answers may have changed; undefined means settings over all targets. */
@@ -35,6 +38,7 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
   private current: KmsSettings = kmsSettings({});
   private builtinEnabled = true;
   private prober: NodeJS.Timeout | undefined;
+  private prover: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly config: ConfigManager,
@@ -56,11 +60,14 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     }
     this.prober = setInterval(() => this.probeAll(PROBE_INTERVAL), PROBE_INTERVAL);
     this.prober.unref();
+    this.prover = setInterval(() => this.proveKeys(), PROOF_TICK);
+    this.prover.unref();
     this.probeAll(0);
   }
 
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.prober);
+    clearInterval(this.prover);
     this.unsubscribe.forEach((stop) => stop());
     await Promise.all([...this.active.values()].map((target) => target.retire()));
   }
@@ -219,6 +226,9 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     const previous = this.active.get(kms);
     this.active.delete(kms);
     this.unusable.delete(kms);
+    if (previous !== undefined) {
+      forgetTarget(previous.provider.type, previous.name);
+    }
     this.announce(kms);
     this.retire(previous);
   }
@@ -231,6 +241,12 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
 
   private announce(kms: string | undefined): void {
     this.listeners.forEach((listener) => listener(kms));
+  }
+
+  private proveKeys(): void {
+    for (const target of this.active.values()) {
+      void target.proveKey(this.current.probeInterval);
+    }
   }
 
   private probeAll(maxAge: number): void {

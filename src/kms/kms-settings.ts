@@ -5,6 +5,8 @@ import { validateSettings, withoutBlanks } from './settings-validation';
 
 const DEFAULT_CACHE_SIZE = 10_000;
 const DEFAULT_CACHE_TTL = 60_000;
+const DEFAULT_PROBE_INTERVAL = 30_000;
+const SHORTEST_PROBE_INTERVAL = 5_000;
 const LONGEST_CACHE_TTL = 3_600_000;
 
 export const KMS_FIELDS: readonly FieldDefinition[] = [
@@ -28,6 +30,13 @@ export const KMS_FIELDS: readonly FieldDefinition[] = [
     description:
       'How long an unwrapped data key is kept: the longest that withdrawing a key in the KMS takes to bite here.',
   },
+  {
+    name: 'probe_interval',
+    type: 'duration',
+    default: '30s',
+    description:
+      'How often each process has a data key made and unwrapped under every default key, for readiness and alerts; 0 never.',
+  },
 ];
 
 /** Fields of the `kms` document. */
@@ -47,15 +56,22 @@ export class KmsSettingsDto {
 export interface KmsSettings {
   /** `<type>:<target>`; undefined leaves the choice to the service. */
   readonly defaultTarget: string | undefined;
+  /** Milliseconds between proofs that the default keys work; 0 for never. */
+  readonly probeInterval: number;
   readonly cache: { readonly maxEntries: number; /** Milliseconds. */ readonly ttl: number };
 }
 
 /** Checks the `kms` document. */
 export async function validateKmsSettings(values: FieldValues): Promise<FieldProblem[]> {
   const problems = await validateSettings(KmsSettingsDto, values);
-  return kmsSettings(values).cache.ttl > LONGEST_CACHE_TTL
-    ? [...problems, { field: 'cache_ttl', message: 'cache_ttl must be at most 1h' }]
-    : problems;
+  const { cache, probeInterval } = kmsSettings(values);
+  if (cache.ttl > LONGEST_CACHE_TTL) {
+    problems.push({ field: 'cache_ttl', message: 'cache_ttl must be at most 1h' });
+  }
+  if (probeInterval > 0 && probeInterval < SHORTEST_PROBE_INTERVAL) {
+    problems.push({ field: 'probe_interval', message: 'probe_interval must be at least 5s, or 0' });
+  }
+  return problems;
 }
 
 /** Makes settings of validated fields. */
@@ -64,6 +80,7 @@ export function kmsSettings(values: FieldValues): KmsSettings {
   const size = fields['cache_size'];
   return {
     defaultTarget: 'default_target' in fields ? String(fields['default_target']) : undefined,
+    probeInterval: parseDuration(String(fields['probe_interval'] ?? '')) ?? DEFAULT_PROBE_INTERVAL,
     cache: {
       maxEntries: typeof size === 'number' ? size : DEFAULT_CACHE_SIZE,
       ttl: parseDuration(String(fields['cache_ttl'] ?? '')) ?? DEFAULT_CACHE_TTL,

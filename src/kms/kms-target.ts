@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { BreakerState } from './circuit-breaker';
 import { KmsCallPolicy, type CallPolicyOptions, type KmsOperation } from './kms-call-policy';
+import { KeyProbe, type KeyProbeStatus } from './key-probe';
 import { KmsError, type KmsErrorKind } from './kms-error';
 import type { KmsProvider } from './kms-provider';
 import { kmsCircuitOpen, kmsTargetOnline } from './kms.metrics';
@@ -22,6 +23,8 @@ export interface KmsTargetStatus {
   readonly capabilities?: KmsProvider['capabilities'];
   readonly lastError?: { readonly kind: KmsErrorKind; readonly message: string; readonly at: Date };
   readonly lastContact?: Date;
+  /** Absent while the configuration is unusable. */
+  readonly probe?: KeyProbeStatus;
 }
 
 /** Failures that mean the target cannot serve anybody; others concern one key or request. */
@@ -37,6 +40,7 @@ const TARGET_FAILURES: ReadonlySet<KmsErrorKind> = new Set([
 export class KmsTarget {
   private readonly logger = new Logger(KmsTarget.name);
   private readonly policy: KmsCallPolicy;
+  private readonly keyProbe = new KeyProbe(this);
   private inFlight = 0;
   private retired = false;
   private drained: (() => void) | undefined;
@@ -94,6 +98,11 @@ export class KmsTarget {
     await this.call('probe', (provider, signal) => provider.probe({ signal })).catch(() => undefined);
   }
 
+  /** Proves that the default key works, when that is due. @param interval milliseconds, 0 for never */
+  async proveKey(interval: number): Promise<void> {
+    await this.keyProbe.tick(interval, this.health === 'offline');
+  }
+
   status(isDefault: boolean): KmsTargetStatus {
     return {
       kms: this.kms,
@@ -107,6 +116,7 @@ export class KmsTarget {
       capabilities: this.provider.capabilities,
       lastError: this.lastError,
       lastContact: this.lastContact,
+      probe: this.keyProbe.status(),
     };
   }
 

@@ -1,5 +1,6 @@
 import type { Database } from '../database/database';
 import type { Statement } from '../database/statement';
+import type { KmsTargetStatus } from '../kms/kms-target';
 import type { KmsService } from '../kms/kms.service';
 import type { BlobStore } from '../object-storage/blob-store';
 import type { ComponentState, ReadinessCheck } from './readiness.service';
@@ -32,7 +33,8 @@ export function blobStoreCheck(blobs: BlobStore): ReadinessCheck {
 
 /**
  * Every key management system in use, by name, as this process last saw it; asks none, so that probes cannot wear out a
- * Vault. One that has not been called yet counts as up.
+ * Vault. The proof of its default key decides while it is fresh, else the last call; one that has not been called yet
+ * counts as up.
  */
 export function kmsCheck(kms: Pick<KmsService, 'status'>): ReadinessCheck {
   return {
@@ -42,9 +44,13 @@ export function kmsCheck(kms: Pick<KmsService, 'status'>): ReadinessCheck {
       const states = kms.status().map((target): [string, ComponentState] => [
         `kms ${target.kms}`,
         // The last error may name addresses; the admin API tells it to those who may know.
-        target.health === 'offline' ? { status: 'down', reason: 'does not answer' } : { status: 'up' },
+        isDown(target) ? { status: 'down', reason: 'does not answer' } : { status: 'up' },
       ]);
       return Object.fromEntries(states);
     },
   };
+}
+
+function isDown({ probe, health }: KmsTargetStatus): boolean {
+  return probe === undefined || probe.state === 'unknown' ? health === 'offline' : probe.state === 'failing';
 }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { KmsError } from '../kms-error';
+import { kmsTokenExpiry } from '../kms.metrics';
 import { objectOf, type VaultClient } from './vault-client';
 import type { VaultCredentials } from './vault-connection-settings';
 import { VaultLogin, type VaultGrant } from './vault-login';
@@ -125,8 +126,14 @@ export class VaultAuth {
     clearTimeout(this.timer);
     this.grant = grant;
     if (grant.expiresAt !== Infinity) {
+      this.tellExpiry(grant);
       this.schedule((grant.expiresAt - this.now()) * RENEW_AT);
     }
+  }
+
+  private tellExpiry({ expiresAt }: VaultGrant): void {
+    const [provider = '', target = ''] = this.client.kms.split(':');
+    kmsTokenExpiry.set({ provider, target }, (Date.now() + expiresAt - this.now()) / 1_000);
   }
 
   private schedule(milliseconds: number): void {
