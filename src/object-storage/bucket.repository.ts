@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Statement } from '../database/statement';
-import type { BucketObjectLock } from './object-lock';
-import type { BucketEncryptionRule, BucketInfo, VersioningState } from './object-storage.types';
+import type { BucketEncryptionRule, BucketInfo, BucketObjectLock, VersioningState } from './object-storage.types';
 
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { BucketRepository } from './bucket.repository';
-import { type BucketObjectLock, lockMissing, mayReplaceRetention, type ObjectLock } from './object-lock';
+import { lockMissing, mayReplaceRetention } from './object-lock';
+import type { BucketObjectLock, DeleteEntry, ObjectLock } from './object-storage.types';
 import { ObjectFinder } from './object-finder.service';
 import { ObjectRepository } from './object.repository';
-import type { DeleteEntry } from './object-storage.types';
 import { StorageError, storageError } from './storage-error';
 
 /** Name of the bucket's document; its presence is what enables object lock. */

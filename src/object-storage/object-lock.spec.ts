@@ -1,5 +1,6 @@
 import { createTestStorage, type TestStorage } from '../../test/support/storage';
-import { lockedMetadata, mayReplaceRetention, type ObjectLock } from './object-lock';
+import { lockedMetadata, mayReplaceRetention } from './object-lock';
+import type { ObjectLock } from './object-storage.types';
 
 const NOW = new Date('2030-01-01T00:00:00Z');
 const LATER = '2040-01-01T00:00:00.000Z';

@@ -1,20 +1,5 @@
 import { invalidRequest } from './storage-error';
-import type { ObjectMetadata } from './object-storage.types';
-
-export type RetentionMode = 'GOVERNANCE' | 'COMPLIANCE';
-
-/** What keeps a version from being deleted. Mode and date come together or not at all. */
-export interface ObjectLock {
-  readonly mode?: RetentionMode;
-  /** ISO 8601, UTC. */
-  readonly until?: string;
-  readonly legalHold?: boolean;
-}
-
-/** Object lock of a bucket, which once enabled stays so; with a rule new versions are retained by default. */
-export interface BucketObjectLock {
-  readonly rule?: { readonly mode: RetentionMode; readonly days?: number; readonly years?: number };
-}
+import type { BucketObjectLock, ObjectLock, ObjectMetadata } from './object-storage.types';
 
 /**
  * Adds to the metadata of a new version the lock it was sent with, or else the default of its bucket.

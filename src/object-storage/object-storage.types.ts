@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { CustomerKey, EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
 import type { EncryptionContext } from '../common/encryption-context';
-import type { BucketObjectLock, ObjectLock } from './object-lock';
 
 export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
@@ -20,6 +19,21 @@ export interface KeyInUse {
  * call to its KMS, so that a refusal tells nothing of the key. Rejects to refuse. Work of the store itself has no guard.
  */
 export type KeyGuard = (use: KeyUse, key: KeyInUse) => Promise<void>;
+
+export type RetentionMode = 'GOVERNANCE' | 'COMPLIANCE';
+
+/** What keeps a version from being deleted. Mode and date come together or not at all. */
+export interface ObjectLock {
+  readonly mode?: RetentionMode;
+  /** ISO 8601, UTC. */
+  readonly until?: string;
+  readonly legalHold?: boolean;
+}
+
+/** Object lock of a bucket, which once enabled stays so; with a rule new versions are retained by default. */
+export interface BucketObjectLock {
+  readonly rule?: { readonly mode: RetentionMode; readonly days?: number; readonly years?: number };
+}
 
 /** Headers S3 stores and returns verbatim, and user metadata with lower-case names without the `x-amz-meta-` prefix. */
 export interface ObjectMetadata {

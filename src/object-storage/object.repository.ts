@@ -6,9 +6,9 @@ import type { EncryptionRecord } from '../crypto/encryption.types';
 import type { StoredBlob } from './blob-store';
 import { encryptionValues } from './encryption-columns';
 import { OBJECT_COLUMNS, type ObjectRow, type StoredPart } from './object-row';
-import type { ObjectLock } from './object-lock';
 import type {
   DeleteEntry,
+  ObjectLock,
   ObjectMetadata,
   StoredChecksum,
   VersioningState,

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ObjectLock, RetentionMode } from '../../object-storage/object-lock';
+import type { ObjectLock, RetentionMode } from '../../object-storage/object-storage.types';
 import { invalidArgument, S3Error } from '../s3-error';
 import { headerOf } from './header-values';
 

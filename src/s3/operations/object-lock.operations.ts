@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { BucketObjectLock } from '../../object-storage/object-lock';
+import type { BucketObjectLock } from '../../object-storage/object-storage.types';
 import { ObjectLockService } from '../../object-storage/object-lock.service';
 import { futureDate, isRetentionMode, wantsBypass } from '../headers/lock-headers';
 import { S3Authorizer } from '../s3-authorizer';
