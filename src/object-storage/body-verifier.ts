@@ -64,7 +64,7 @@ export class BodyVerifier {
    * @throws StorageError `IncompleteBody`, `BadDigest`, `XAmzContentSHA256Mismatch`, `MalformedTrailerError`
    */
   finish(): VerifiedBody {
-    if (this.size !== this.expectation.length) {
+    if (this.size !== this.expectation.length && this.expectation.lengthIsLimit !== true) {
       throw storageError('IncompleteBody');
     }
     const md5 = this.md5?.digest();

@@ -54,6 +54,8 @@ export interface ObjectMetadata {
 export interface BodyExpectation {
   /** Decoded length in bytes; a body that ends short fails with IncompleteBody. */
   readonly length: number;
+  /** The body may be shorter: its length is only known to be bounded, as that of a file in a form. */
+  readonly lengthIsLimit?: boolean;
   /** 16 bytes of Content-MD5. */
   readonly md5?: Buffer;
   /** Lower-case hex of x-amz-content-sha256, when it names one. */

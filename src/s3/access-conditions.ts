@@ -41,12 +41,12 @@ export function conditionsOf(call: S3Call, versionId = call.versionId): AccessRe
     conditions[key] = call.query.get(QUERY_KEYS[key] as string);
   }
   if (call.signature !== undefined) {
-    conditions['s3:authType'] = call.signature.presigned ? 'REST-QUERY-STRING' : 'REST-HEADER';
-    if (call.signature.version === 2) {
-      conditions['s3:signatureversion'] = 'AWS';
-    } else {
-      conditions['s3:signatureversion'] = 'AWS4-HMAC-SHA256';
-      conditions['s3:signatureAge'] = String(Math.max(0, Date.now() - timestampMillis(call.signature.timestamp)));
+    const { signature } = call;
+    const header = signature.presigned ? 'REST-QUERY-STRING' : 'REST-HEADER';
+    conditions['s3:authType'] = 'form' in signature ? 'POST' : header;
+    conditions['s3:signatureversion'] = signature.version === 2 ? 'AWS' : 'AWS4-HMAC-SHA256';
+    if ('timestamp' in signature) {
+      conditions['s3:signatureAge'] = String(Math.max(0, Date.now() - timestampMillis(signature.timestamp)));
     }
   }
   return conditions;

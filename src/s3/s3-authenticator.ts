@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService } from '../identity/identity.service';
 import { hasLegacySignature, verifyLegacySignature } from '../identity/sigv2/legacy-signature-verifier';
+import { verifyFormSignature } from '../identity/sigv4/form-signature';
 import { verifySignature, type CredentialLookup, type VerificationPolicy } from '../identity/sigv4/signature-verifier';
 import { Settings } from '../settings/settings';
 import type { S3Call } from './s3-call';
@@ -42,6 +43,18 @@ export class S3Authenticator {
       call.principal = verified.principal;
       call.signature = verified;
       call.body.signature = verified;
+    }
+  }
+
+  /**
+   * Verifies the signature of a browser form and enters its signer; a form without policy stays anonymous.
+   * @throws SignatureError
+   */
+  async authenticateForm(call: S3Call, fields: ReadonlyMap<string, string>): Promise<void> {
+    const verified = await verifyFormSignature(fields, this.#policy, this.#lookup);
+    if (verified !== undefined) {
+      call.principal = verified.principal;
+      call.signature = verified;
     }
   }
 

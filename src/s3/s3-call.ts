@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { ANONYMOUS, type Principal } from '../identity/identity.types';
 import type { VerifiedLegacySignature } from '../identity/sigv2/legacy-signature-verifier';
+import type { VerifiedForm } from '../identity/sigv4/form-signature';
 import type { VerifiedSignature } from '../identity/sigv4/signature-verifier';
 import type { RequestBody } from './request-body';
 import type { S3Request } from './s3-request';
@@ -11,7 +12,7 @@ import type { S3Route } from './s3-routes';
 export class S3Call {
   /** Who asks; anonymous until authenticated. */
   principal: Principal = ANONYMOUS;
-  signature: VerifiedSignature | VerifiedLegacySignature | undefined;
+  signature: VerifiedSignature | VerifiedLegacySignature | VerifiedForm | undefined;
 
   constructor(
     readonly requestId: string,
@@ -19,11 +20,9 @@ export class S3Call {
     readonly request: S3Request,
     readonly route: S3Route,
     readonly body: RequestBody,
+    /** Of the request, unless a form stands in for them. */
+    readonly headers: IncomingMessage['headers'] = http.headers,
   ) {}
-
-  get headers(): IncomingMessage['headers'] {
-    return this.http.headers;
-  }
 
   get query(): ReadonlyMap<string, string> {
     return this.request.query;

@@ -28,6 +28,11 @@ export const S3_ERROR_CODES = {
     400,
     'The encryption request that you specified is not valid. The valid value is AES256.',
   ],
+  InvalidPolicyDocument: [
+    400,
+    'The content of the form does not meet the conditions specified in the policy document.',
+  ],
+  IncorrectNumberOfFilesInPostRequest: [400, 'POST requires exactly one file upload per request.'],
   InvalidLocationConstraint: [400, 'The specified location (Region) constraint is not valid.'],
   InvalidPart: [
     400,
@@ -56,6 +61,7 @@ export const S3_ERROR_CODES = {
     'The ACL that you provided was not well formed or did not validate against our published schema.',
   ],
   MalformedPolicy: [400, 'The policy is not valid.'],
+  MalformedPOSTRequest: [400, 'The body of your POST request is not well-formed multipart/form-data.'],
   MalformedTrailerError: [
     400,
     'The request contained trailing data that was not well-formed or did not conform to our published schema.',
@@ -65,6 +71,7 @@ export const S3_ERROR_CODES = {
     'The XML that you provided was not well formed or did not validate against our published schema.',
   ],
   MaxMessageLengthExceeded: [400, 'Your request was too large.'],
+  MaxPostPreDataLengthExceeded: [400, 'Your POST request fields preceding the upload file were too large.'],
   MetadataTooLarge: [400, 'Your metadata headers exceed the maximum allowed metadata size.'],
   MethodNotAllowed: [405, 'The specified method is not allowed against this resource.'],
   MissingContentLength: [411, 'You must provide the Content-Length HTTP header.'],

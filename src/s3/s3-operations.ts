@@ -13,6 +13,7 @@ import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
+import { PostObjectOperations } from './operations/post-object.operations';
 import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
 import type { S3Answer, S3Call, S3Handler } from './s3-call';
@@ -28,6 +29,7 @@ export class S3Operations {
     configuration: BucketConfigurationOperations,
     acceptedDocuments: AcceptedDocumentOperations,
     locks: ObjectLockOperations,
+    posts: PostObjectOperations,
     ruleDocuments: RuleDocumentOperations,
     encryption: EncryptionOperations,
     acl: AclOperations,
@@ -46,6 +48,7 @@ export class S3Operations {
       configuration,
       acceptedDocuments,
       locks,
+      posts,
       ruleDocuments,
       encryption,
       acl,

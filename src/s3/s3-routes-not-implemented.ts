@@ -16,7 +16,6 @@ export type NotImplementedRow = readonly [
 export const NOT_IMPLEMENTED_ROUTES: readonly NotImplementedRow[] = [
   ['CreateSession', 'GET', 'bucket', 'session'],
   ['WriteGetObjectResponse', 'POST', 'bucket', undefined, { header: 'x-amz-request-route' }],
-  ['PostObject', 'POST', 'bucket', undefined],
   ['GetBucketAbac', 'GET', 'bucket', 'abac'],
   ['PutBucketAbac', 'PUT', 'bucket', 'abac'],
   ['GetBucketAnalyticsConfiguration', 'GET', 'bucket', 'analytics', { parameter: 'id' }],

@@ -40,6 +40,7 @@ const IMPLEMENTED: readonly Row[] = [
   ['ListObjectsV2', 'GET', 'bucket', 'list-type', ['s3:ListBucket']],
   ['ListObjectVersions', 'GET', 'bucket', 'versions', ['s3:ListBucketVersions']],
   ['ListMultipartUploads', 'GET', 'bucket', 'uploads', ['s3:ListBucketMultipartUploads']],
+  ['PostObject', 'POST', 'bucket', undefined, []],
   ['DeleteObjects', 'POST', 'bucket', 'delete', []],
   ['GetBucketLocation', 'GET', 'bucket', 'location', ['s3:GetBucketLocation']],
   ['GetBucketVersioning', 'GET', 'bucket', 'versioning', ['s3:GetBucketVersioning']],

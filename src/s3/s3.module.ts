@@ -16,6 +16,7 @@ import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
+import { PostObjectOperations } from './operations/post-object.operations';
 import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
 import { S3Authenticator } from './s3-authenticator';
@@ -42,6 +43,7 @@ import { S3Operations } from './s3-operations';
     ObjectReadOperations,
     ObjectWriteOperations,
     PolicyOperations,
+    PostObjectOperations,
     RuleDocumentOperations,
     TaggingOperations,
     S3Authenticator,

@@ -1,6 +1,7 @@
 import { Secret } from '../../common/secret';
 import type { Credential } from '../identity.types';
-import { hasLegacySignature, legacySignatureOf, verifyLegacySignature } from './legacy-signature-verifier';
+import { legacySignatureOf } from './legacy-signature';
+import { hasLegacySignature, verifyLegacySignature } from './legacy-signature-verifier';
 import { legacyStringToSign, type LegacySignedRequest } from './string-to-sign';
 
 /** Requests and signatures of "Signing and authenticating REST requests" in the Amazon S3 User Guide. */

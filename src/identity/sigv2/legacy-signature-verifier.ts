@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
 import type { RequestHeaders } from '../sigv4/canonical-request';
 import { SignatureError } from '../sigv4/signature-error';
 import { timestampMillis } from '../sigv4/signature-parameters';
 import type { CredentialLookup } from '../sigv4/signature-verifier';
 import { signaturesEqual } from '../sigv4/signing-key';
 import type { Principal } from '../identity.types';
+import { legacySignatureOf } from './legacy-signature';
 import { legacyStringToSign, type LegacySignedRequest } from './string-to-sign';
 
 /** A Signature Version 2 signature that holds. It says nothing of the body, and is no base for signed chunks. */
@@ -34,11 +34,6 @@ export function hasLegacySignature(headers: RequestHeaders, query: ReadonlyMap<s
   return typeof authorization === 'string' && authorization !== ''
     ? authorization.startsWith(SCHEME)
     : query.has('AWSAccessKeyId') || query.has('Signature');
-}
-
-/** HMAC-SHA1 of a text in Base64, as Signature Version 2 signs requests and browser forms. */
-export function legacySignatureOf(secret: string, text: string): string {
-  return createHmac('sha1', secret).update(text, 'utf8').digest('base64');
 }
 
 /**

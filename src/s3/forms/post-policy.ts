@@ -1,0 +1,133 @@
+import { S3Error } from '../s3-error';
+
+/** Bounds of the file in bytes, both inclusive. */
+export interface FileBounds {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Fields that need not be named by any condition. */
+const FREE = new Set(['policy', 'x-amz-signature', 'signature', 'awsaccesskeyid', 'file', 'x-amz-security-token']);
+/** What can do no harm: fields meant to be ignored, and checksums, which only make a form fail. */
+const FREE_PREFIXES = ['x-ignore-', 'x-amz-checksum-'];
+
+type Condition = readonly [operator: 'eq' | 'starts-with', field: string, value: string];
+
+/**
+ * Checks a form against the policy its signer allowed it by: not expired, every condition met, and no field beyond them.
+ *
+ * @param policy Base64 of the JSON document, as sent
+ * @param fields by lower-case name, `bucket` and `key` included
+ * @param now the server's clock
+ * @returns the bounds of the file, when the policy has any
+ * @throws S3Error InvalidPolicyDocument, AccessDenied
+ */
+export function checkPostPolicy(
+  policy: string,
+  fields: ReadonlyMap<string, string>,
+  now: Date,
+): FileBounds | undefined {
+  const document = parse(policy);
+  const expires = typeof document['expiration'] === 'string' ? Date.parse(document['expiration']) : Number.NaN;
+  if (Number.isNaN(expires) || !/^\d{4}-\d{2}-\d{2}T/.test(document['expiration'] as string)) {
+    throw invalid('Invalid Policy: Policy missing expiration.');
+  }
+  const stated = document['conditions'];
+  if (!Array.isArray(stated) || stated.length === 0) {
+    throw invalid('Invalid Policy: Policy missing conditions.');
+  }
+  let bounds: FileBounds | undefined;
+  const conditions: Condition[] = [];
+  for (const condition of stated as readonly unknown[]) {
+    if (Array.isArray(condition) && isNamed(condition[0], 'content-length-range')) {
+      bounds = boundsOf(condition);
+    } else {
+      conditions.push(...conditionsOf(condition));
+    }
+  }
+  if (expires <= now.getTime()) {
+    throw denied('Policy expired.');
+  }
+  for (const [operator, field, value] of conditions) {
+    const actual = fields.get(field) ?? '';
+    const holds = operator === 'eq' ? fields.has(field) && actual === value : startsWith(field, actual, value);
+    if (!holds) {
+      throw denied(`Policy Condition failed: ["${operator}", "$${field}", "${value}"]`);
+    }
+  }
+  const named = new Set(conditions.map(([, field]) => field));
+  const extra = [...fields.keys()].filter(
+    (field) => !named.has(field) && !FREE.has(field) && !FREE_PREFIXES.some((prefix) => field.startsWith(prefix)),
+  );
+  if (extra.length > 0) {
+    throw denied(`Extra input fields: ${extra.join(', ')}`);
+  }
+  return bounds;
+}
+
+/** A field that is missing counts as empty, so an empty prefix is how a policy makes a field optional. */
+function startsWith(field: string, actual: string, prefix: string): boolean {
+  // A Content-Type may be a list, of which every member must match.
+  const values = field === 'content-type' ? actual.split(',') : [actual];
+  return values.every((value) => value.startsWith(prefix));
+}
+
+function parse(policy: string): Readonly<Record<string, unknown>> {
+  try {
+    const document: unknown = JSON.parse(Buffer.from(policy, 'base64').toString('utf8'));
+    if (typeof document === 'object' && document !== null && !Array.isArray(document)) {
+      return document as Readonly<Record<string, unknown>>;
+    }
+  } catch {
+    // Falls through to the refusal, which must not repeat what was sent.
+  }
+  throw invalid('Invalid Policy: Invalid JSON.');
+}
+
+function conditionsOf(condition: unknown): Condition[] {
+  if (Array.isArray(condition)) {
+    const [operator, field, value] = condition as readonly unknown[];
+    const name = isNamed(operator, 'eq') ? 'eq' : isNamed(operator, 'starts-with') ? 'starts-with' : undefined;
+    if (name === undefined || typeof field !== 'string' || !field.startsWith('$') || typeof value !== 'string') {
+      throw invalid('Invalid Policy: Invalid condition.');
+    }
+    return [[name, field.slice(1).toLowerCase(), value]];
+  }
+  if (typeof condition !== 'object' || condition === null) {
+    throw invalid('Invalid Policy: Invalid condition.');
+  }
+  const entries = Object.entries(condition);
+  if (entries.length !== 1) {
+    throw invalid(
+      'Invalid Policy: Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.',
+    );
+  }
+  return entries.map(([field, value]) => {
+    if (typeof value !== 'string') {
+      throw invalid('Invalid Policy: Invalid Simple-Condition: value must be a string.');
+    }
+    return ['eq', field.toLowerCase(), value] as const;
+  });
+}
+
+function boundsOf(condition: readonly unknown[]): FileBounds {
+  const [least, most] = condition
+    .slice(1)
+    .map((bound) => (bound === '' || bound === null ? Number.NaN : Number(bound)));
+  if (condition.length !== 3 || !Number.isInteger(least) || !Number.isInteger(most) || (least as number) < 0) {
+    throw invalid('Invalid Policy: Invalid content-length-range.');
+  }
+  return { least: least as number, most: most as number };
+}
+
+function isNamed(operator: unknown, name: string): boolean {
+  return typeof operator === 'string' && operator.toLowerCase() === name;
+}
+
+function invalid(message: string): S3Error {
+  return new S3Error('InvalidPolicyDocument', message);
+}
+
+function denied(message: string): S3Error {
+  return new S3Error('AccessDenied', `Invalid according to Policy: ${message}`);
+}

@@ -1,0 +1,194 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import type { WriteResult } from '../../object-storage/object-storage.types';
+import { ObjectService } from '../../object-storage/object.service';
+import { writeHeaders } from '../answer-headers';
+import { readMultipartForm, type MultipartForm } from '../forms/multipart-form';
+import { checkPostPolicy, type FileBounds } from '../forms/post-policy';
+import { sentChecksum } from '../headers/checksum-headers';
+import { writeConditions } from '../headers/condition-headers';
+import { lockOf } from '../headers/lock-headers';
+import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
+import { requestedEncryption } from '../headers/sse-headers';
+import { S3Authenticator } from '../s3-authenticator';
+import { S3Authorizer } from '../s3-authorizer';
+import { emptyAnswer, S3Call, type S3Answer, type S3Handlers } from '../s3-call';
+import { invalidArgument, S3Error } from '../s3-error';
+import { parseXml } from '../xml';
+import { textElement, xmlDocument } from '../xml-writer';
+
+const MAX_FILE_BYTES = 5 * 1024 ** 3;
+const PLAIN_HEADERS = ['cache-control', 'content-type', 'content-disposition', 'content-encoding', 'expires'];
+const SIGNING_FIELDS = new Set(['x-amz-signature', 'x-amz-credential', 'x-amz-algorithm', 'x-amz-date']);
+
+/** Objects uploaded by browser forms. */
+@Injectable()
+export class PostObjectOperations {
+  readonly handlers: S3Handlers = { PostObject: (call) => this.post(call) };
+
+  constructor(
+    private readonly objects: ObjectService,
+    private readonly authenticator: S3Authenticator,
+    private readonly authorizer: S3Authorizer,
+  ) {}
+
+  private async post(call: S3Call): Promise<S3Answer> {
+    const { stream, expectation } = call.body.open(false);
+    try {
+      const form = await readMultipartForm(stream as AsyncIterable<Buffer>, call.headers['content-type']);
+      const fields = completeFields(form, call.bucket);
+      const key = fields.get('key') as string;
+      const write = new S3Call(
+        call.requestId,
+        call.http,
+        { ...call.request, resource: 'object', key },
+        { ...call.route, actions: ['s3:PutObject'] },
+        call.body,
+        headersOf(fields),
+      );
+      write.principal = call.principal;
+      await this.authenticator.authenticateForm(write, fields);
+      const policy = fields.get('policy');
+      const bounds = policy === undefined ? undefined : checkPostPolicy(policy, fields, new Date());
+      await this.authorizer.authorize(write);
+      return answerOf(write, fields, await this.put(write, form, bounds, expectation.length));
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  private async put(
+    call: S3Call,
+    form: MultipartForm,
+    bounds: FileBounds | undefined,
+    limit: number,
+  ): Promise<{ result: WriteResult; headers: Record<string, string> }> {
+    const { headers } = call;
+    refuseUnsupportedWriteHeaders(headers);
+    const encryption = requestedEncryption(headers);
+    const file = Readable.from(bounded(form.file, bounds), { objectMode: false });
+    try {
+      const result = await this.objects.put({
+        bucket: call.bucket,
+        key: call.key,
+        body: {
+          stream: file,
+          expectation: { length: limit, lengthIsLimit: true, checksum: sentChecksum(headers, []) },
+        },
+        metadata: metadataOf(headers),
+        lock: lockOf(headers),
+        encryption,
+        authorizeKey: this.authorizer.keyGuard(call),
+        conditions: writeConditions(headers),
+        tags: tagsOf(headers),
+        owner: call.principal.ownerId,
+      });
+      const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
+      return { result, headers: writeHeaders(result, this.authorizer, customerKey) };
+    } finally {
+      file.destroy();
+    }
+  }
+}
+
+/** The fields as policies see them: the bucket added, and the file's name put into the key. */
+function completeFields(form: MultipartForm, bucket: string): ReadonlyMap<string, string> {
+  const key = form.fields.get('key')?.replaceAll('${filename}', form.fileName);
+  if (key === undefined || key === '') {
+    throw invalidArgument(
+      "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
+      'key',
+    );
+  }
+  return new Map([...form.fields, ['key', key], ['bucket', bucket]]);
+}
+
+/** The headers that a plain upload would have been sent with. */
+function headersOf(fields: ReadonlyMap<string, string>): IncomingHttpHeaders {
+  const headers: IncomingHttpHeaders = {};
+  for (const [name, value] of fields) {
+    if (PLAIN_HEADERS.includes(name) || (name.startsWith('x-amz-') && !SIGNING_FIELDS.has(name))) {
+      // Header values are the bytes of the wire, one character each.
+      headers[name] = Buffer.from(value, 'utf8').toString('latin1');
+    }
+  }
+  const acl = fields.get('acl');
+  if (acl !== undefined) {
+    headers['x-amz-acl'] = acl;
+  }
+  const tagging = fields.get('tagging');
+  if (tagging !== undefined) {
+    headers['x-amz-tagging'] = taggingHeader(tagging);
+  }
+  return headers;
+}
+
+function taggingHeader(document: string): string {
+  const tags = parseXml(Buffer.from(document), 'Tagging').child('TagSet')?.all('Tag') ?? [];
+  return tags
+    .map((tag) => `${encodeURIComponent(tag.required('Key'))}=${encodeURIComponent(tag.required('Value'))}`)
+    .join('&');
+}
+
+async function* bounded(file: AsyncIterable<Buffer>, bounds: FileBounds | undefined): AsyncGenerator<Buffer> {
+  const most = Math.min(bounds?.most ?? MAX_FILE_BYTES, MAX_FILE_BYTES);
+  let size = 0;
+  for await (const chunk of file) {
+    size += chunk.length;
+    if (size > most) {
+      throw new S3Error('EntityTooLarge', undefined, { MaxSizeAllowed: String(most) });
+    }
+    yield chunk;
+  }
+  if (size < (bounds?.least ?? 0)) {
+    throw new S3Error('EntityTooSmall', undefined, {
+      ProposedSize: String(size),
+      MinSizeAllowed: String(bounds?.least),
+    });
+  }
+}
+
+function answerOf(
+  call: S3Call,
+  fields: ReadonlyMap<string, string>,
+  { result, headers }: { result: WriteResult; headers: Record<string, string> },
+): S3Answer {
+  const etag = `"${result.etag}"`;
+  const path = call.request.hostBucket ? '' : `/${call.bucket}`;
+  const location = `http://${call.http.headers.host ?? ''}${path}/${encodeURIComponent(call.key)}`;
+  const all = { ...headers, ETag: etag, Location: location };
+  const redirect = redirection(fields.get('success_action_redirect') ?? fields.get('redirect'), call, etag);
+  if (redirect !== undefined) {
+    return emptyAnswer(303, { ...all, Location: redirect });
+  }
+  switch (fields.get('success_action_status')) {
+    case '200':
+      return emptyAnswer(200, all);
+    case '201':
+      return {
+        status: 201,
+        headers: { ...all, 'Content-Type': 'application/xml' },
+        body: xmlDocument(
+          'PostResponse',
+          textElement('Location', location) +
+            textElement('Bucket', call.bucket) +
+            textElement('Key', call.key) +
+            textElement('ETag', etag),
+        ),
+      };
+    default:
+      return emptyAnswer(204, all);
+  }
+}
+
+/** Where the browser goes next; what is no web address is as if it were not there. */
+function redirection(target: string | undefined, call: S3Call, etag: string): string | undefined {
+  if (target === undefined || !/^https?:\/\//i.test(target) || !URL.canParse(target)) {
+    return undefined;
+  }
+  const url = new URL(target);
+  const added = `bucket=${encodeURIComponent(call.bucket)}&key=${encodeURIComponent(call.key)}&etag=${encodeURIComponent(etag)}`;
+  url.search = url.search === '' ? `?${added}` : `${url.search}&${added}`;
+  return url.toString();
+}
