@@ -52,10 +52,10 @@ export class AdminAuthGuard implements CanActivate {
 }
 
 /** The key that a request names in any of the spellings of MinIO and RustFS; undefined means the default key. */
-export function keyReferenceOf(request: Pick<AdminRequest, 'query' | 'body'>): string | undefined {
+export function keyReferenceOf(request: Pick<AdminRequest, 'params' | 'query' | 'body'>): string | undefined {
   const body: unknown = request.body;
   const members = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {};
-  const given = [request.query['key-id'], request.query['keyId'], members['key_id']];
+  const given = [request.params['key_id'], request.query['key-id'], request.query['keyId'], members['key_id']];
   return given.find((value): value is string => typeof value === 'string' && value !== '');
 }
 

@@ -9,6 +9,8 @@ export type AdminErrorKind =
   | 'InvalidRequest'
   | 'InvalidPayload'
   | 'Busy'
+  | 'KeyStillReferenced'
+  | 'NotOffered'
   | 'NotFound'
   | 'PayloadTooLarge'
   | 'UpgradeRequired';

@@ -16,6 +16,8 @@ import { ConfigController } from './config.controller';
 import { GroupController } from './group.controller';
 import { KeyUsageController } from './key-usage.controller';
 import { KeyResources } from './key-resources.service';
+import { KeyLifecycleService } from './keys/key-lifecycle.service';
+import { KeysController } from './keys/keys.controller';
 import { KmsAdminService } from './kms-admin.service';
 import { KmsController } from './kms.controller';
 import { ConfigKvController } from './minio/config-kv.controller';
@@ -37,8 +39,9 @@ import { WhoAmIController } from './whoami.controller';
     ServerInfoController,
     ConfigController,
     ConfigHelpController,
-    KmsController,
     KeyUsageController,
+    KeysController,
+    KmsController,
     RewrapController,
     MinioKmsController,
     UserController,
@@ -56,6 +59,7 @@ import { WhoAmIController } from './whoami.controller';
     AdminAuthorizer,
     KeyResources,
     KmsAdminService,
+    KeyLifecycleService,
     ConfigKvService,
     MadminPayloads,
   ],

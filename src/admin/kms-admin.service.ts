@@ -107,7 +107,8 @@ export class KmsAdminService {
   }
 }
 
-function toKeyDto(key: KmsKey): KmsKeyDto {
+/** A key in the words of the wire. */
+export function toKeyDto(key: KmsKey): KmsKeyDto {
   return {
     key_id: key.keyId,
     kms: key.kms,

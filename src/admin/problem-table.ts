@@ -15,6 +15,8 @@ const ADMIN: Readonly<Record<string, ProblemRow>> = {
   InvalidRequest: row(400, 'Invalid request'),
   InvalidPayload: row(400, 'Unreadable body', 'XMinioAdminConfigBadJSON'),
   Busy: row(503, 'Too many requests', 'SlowDown'),
+  KeyStillReferenced: row(409, 'Key in use', 'KMS.KMSInvalidStateException'),
+  NotOffered: row(501, 'Not offered', 'NotImplemented'),
   NotFound: row(404, 'No such route', 'XMinioAdminAPINotFound'),
   PayloadTooLarge: row(413, 'Body too large', 'XMinioAdminConfigTooLarge'),
   UpgradeRequired: row(426, 'Other API version required', 'XMinioAdminVersionMismatch'),

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ConfigManagerModule } from '../config/config.module';
 import { DataKeys } from './data-keys';
+import { KeyNotes } from './key-notes.repository';
 import { Keyring } from './keyring';
 import { KeyringRepository } from './keyring.repository';
 import { KmsRegistry } from './kms-registry.service';
@@ -9,7 +10,14 @@ import { KmsService } from './kms.service';
 /** Keys alone: knows no objects and no HTTP. */
 @Module({
   imports: [ConfigManagerModule],
-  providers: [KeyringRepository, Keyring, KmsRegistry, KmsService, { provide: DataKeys, useExisting: KmsService }],
-  exports: [KmsService, DataKeys],
+  providers: [
+    KeyNotes,
+    KeyringRepository,
+    Keyring,
+    KmsRegistry,
+    KmsService,
+    { provide: DataKeys, useExisting: KmsService },
+  ],
+  exports: [KmsService, DataKeys, KeyNotes],
 })
 export class KmsModule {}

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
@@ -29,6 +31,7 @@ export interface AdminApp {
 export async function startAdminApp(environment: Readonly<Record<string, string>> = {}): Promise<AdminApp> {
   const database = await createTestDatabase();
   const finished: FinishedRequest[] = [];
+  const directory = await mkdtemp(join(tmpdir(), 'strongroom-admin-'));
   class Collector extends RequestObserver {
     override requestFinished(request: FinishedRequest): void {
       finished.push(request);
@@ -37,7 +40,10 @@ export async function startAdminApp(environment: Readonly<Record<string, string>
   @Module({ providers: [{ provide: RequestObserver, useClass: Collector }] })
   class CollectorModule {}
   const settings = new Settings({
-    ...loadSettings({ STRONGROOM_ROOT_KEY: randomBytes(32).toString('base64'), ...environment }, tmpdir()),
+    ...loadSettings(
+      { STRONGROOM_ROOT_KEY: randomBytes(32).toString('base64'), STRONGROOM_DATA_DIR: directory, ...environment },
+      tmpdir(),
+    ),
     databaseUrl: new Secret(database.url),
     rootUser: ROOT_USER,
     rootPassword: new Secret(ROOT_PASSWORD),
@@ -55,6 +61,7 @@ export async function startAdminApp(environment: Readonly<Record<string, string>
     close: async () => {
       await app.close();
       await database.close();
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
