@@ -58,7 +58,7 @@ export class KeysController {
   }
 
   @Patch(':key_id')
-  @AnyCaller()
+  @RequiresKeyAction('kms:UpdateKeyDescription', 'kms:TagResource', 'kms:UntagResource')
   @ApiOperation({
     summary: 'Change description and tags',
     description: 'Asks for kms:UpdateKeyDescription, kms:TagResource and kms:UntagResource, as far as used.',
