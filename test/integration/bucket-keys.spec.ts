@@ -1,0 +1,87 @@
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  PutBucketEncryptionCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { type FakeVault, startVaultServer } from '../fakes/vault-server';
+import { TestServer } from '../support/server';
+
+const OBJECTS = 1_000;
+const LANES = 16;
+
+describe('bucket keys', () => {
+  let vault: FakeVault;
+  let server: TestServer;
+  let s3: S3Client;
+
+  beforeAll(async () => {
+    vault = await startVaultServer();
+    vault.createKey('objects');
+    server = await TestServer.start({ workers: 1, env: { STRONGROOM_DATA_KEY_CACHE_SIZE: '0' } });
+    s3 = server.s3();
+    const settings = { endpoint: vault.url, key_name: 'objects', token: vault.rootToken, enabled: true };
+    const configured = await server.admin('POST', '/minio/admin/v3/config/kms_vault/default', settings);
+    expect(configured).toMatchObject({ status: 200 });
+  });
+  afterAll(async () => {
+    s3.destroy();
+    await server.stop();
+    await vault.close();
+  });
+
+  /** Calls that made or opened a data key, of all the Vault has had. */
+  const calls = (): number =>
+    vault.requests.filter(({ path }) => /^transit\/(encrypt|decrypt|datakey\/[a-z]+)\/objects/.test(path)).length;
+
+  async function all(work: (index: number) => Promise<unknown>): Promise<void> {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < OBJECTS) {
+        await work(next++);
+      }
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  }
+
+  async function callsOf(work: (index: number) => Promise<unknown>): Promise<number> {
+    const before = calls();
+    await all(work);
+    return calls() - before;
+  }
+
+  it(`make ${OBJECTS} writes and reads cost a call or two instead of one each, and a metric shows it`, async () => {
+    const cost: Record<string, { puts: number; gets: number }> = {};
+    for (const [Bucket, BucketKeyEnabled] of [
+      ['each-its-own', false],
+      ['bucket-key', true],
+    ] as const) {
+      await s3.send(new CreateBucketCommand({ Bucket }));
+      const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const }, BucketKeyEnabled };
+      await s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }));
+      cost[Bucket] = {
+        puts: await callsOf((index) => s3.send(new PutObjectCommand({ Bucket, Key: `k${index}`, Body: `${index}` }))),
+        gets: await callsOf(async (index) => {
+          const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: `k${index}` }));
+          expect(await Body?.transformToString()).toBe(String(index));
+        }),
+      };
+    }
+    // The proof of the default key may fall into the measured time, with two calls of its own each.
+    expect(cost['each-its-own']?.puts).toBeGreaterThanOrEqual(OBJECTS);
+    expect(cost['each-its-own']?.gets).toBeGreaterThanOrEqual(OBJECTS);
+    expect(cost['bucket-key']?.puts).toBeLessThan(10);
+    expect(cost['bucket-key']?.gets).toBeLessThan(10);
+    const metrics = await (await fetch(`${server.endpoint}/metrics`)).text();
+    const saved = (operation: string): number =>
+      Number(
+        new RegExp(
+          `^strongroom_bucket_key_uses_total\\{operation="${operation}",kms_call="saved"\\} (\\d+)$`,
+          'm',
+        ).exec(metrics)?.[1],
+      );
+    expect(saved('generate')).toBeGreaterThan(OBJECTS - 10);
+    expect(saved('decrypt')).toBeGreaterThan(OBJECTS - 10);
+  });
+});
