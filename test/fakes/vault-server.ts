@@ -2,6 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { createListVerbGateway, LIST_METHOD } from './list-verb';
+import { FakeKv } from './vault-kv';
+import {
+  allow,
+  commonNameOf,
+  headerOf,
+  readJson,
+  success,
+  UNSUPPORTED,
+  type Answer,
+  type RecordedRequest,
+} from './vault-http';
+import { FakeLogins } from './vault-logins';
 import { FakeTokens, type FakeToken, type PolicyRules, type TokenOptions } from './vault-tokens';
 import { FakeTransit, VaultFault, type TransitKeyOptions } from './vault-transit';
 
@@ -15,21 +28,11 @@ export interface FakeVaultOptions {
   readonly rootToken?: string;
   /** Mount paths of transit engines; `transit` unless given. */
   readonly mounts?: readonly string[];
+  /** Mount paths of KV engines and their versions. Lists by the method LIST are understood then, but TLS is not. */
+  readonly kv?: Readonly<Record<string, '1' | '2'>>;
   /** Namespace the engines and AppRoles live in; requests must then carry it. */
   readonly namespace?: string;
   readonly version?: string;
-}
-
-/** One request as it arrived, before any fault. */
-export interface RecordedRequest {
-  readonly method: string;
-  /** Without `/v1/`. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly token: string | undefined;
-  readonly namespace: string | undefined;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** What goes wrong with a request. */
@@ -52,11 +55,6 @@ export interface Fault {
   readonly times?: number;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body?: unknown;
-}
-
 /** The handle tests hold on a running scripted Vault. */
 export interface FakeVault {
   readonly url: string;
@@ -77,6 +75,12 @@ export interface FakeVault {
   /** A role of the AppRole method, with one secret id. */
   createRole(token?: TokenOptions): { roleId: string; secretId: string };
   addSecretId(roleId: string): string;
+  /** A role of the Kubernetes or JWT method (mounts `kubernetes` and `jwt`) that accepts one token. */
+  createJwtRole(mount: string, role: string, jwt: string, token?: TokenOptions): void;
+  /** A role of the TLS certificate method for clients with this common name. */
+  createCertRole(role: string, commonName: string, token?: TokenOptions): void;
+  /** A KV engine. */
+  kv(mount: string): FakeKv;
   seal(): void;
   unseal(): void;
   /** Health answers 429; requests are served all the same, as by a standby that forwards. */
@@ -93,8 +97,6 @@ export interface FakeVault {
 
 const PERMISSION_DENIED = ['1 error occurred:\n\t* permission denied\n\n'];
 const INVALID_TOKEN = ['2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n'];
-const UNSUPPORTED = ['1 error occurred:\n\t* unsupported operation\n\n'];
-const MAX_BODY = 32 * 1024 * 1024;
 const ROOT_ONLY = new Set(['sys/health', 'sys/seal-status', 'sys/seal', 'sys/unseal']);
 
 /** Starts a scripted Vault that serves transit, AppRole and the system paths an application sees. */
@@ -111,6 +113,9 @@ class VaultServer implements FakeVault {
   private readonly server: Server;
   private readonly tokens: FakeTokens;
   private readonly engines: Map<string, FakeTransit>;
+  private readonly kvEngines: Map<string, FakeKv>;
+  private readonly logins = new FakeLogins();
+  private readonly gateway = createListVerbGateway(() => (this.server.address() as AddressInfo).port);
   private faults: { readonly fault: Fault; left: number }[] = [];
   private timeShift = 0;
   private clockError = 0;
@@ -123,6 +128,7 @@ class VaultServer implements FakeVault {
     this.tokens = new FakeTokens(now);
     this.tokens.create({ policies: ['root'] }, this.rootToken);
     this.engines = new Map((options.mounts ?? ['transit']).map((mount) => [mount, new FakeTransit(now)]));
+    this.kvEngines = new Map(Object.entries(options.kv ?? {}).map(([mount, version]) => [mount, new FakeKv(version)]));
     const listener = (request: IncomingMessage, response: ServerResponse): void => void this.handle(request, response);
     this.server = options.tls
       ? createTlsServer(
@@ -135,14 +141,22 @@ class VaultServer implements FakeVault {
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.options.port ?? 0, this.options.host ?? '127.0.0.1', resolve);
+      const port = this.options.kv ? 0 : this.options.port;
+      this.server.listen(port ?? 0, this.options.host ?? '127.0.0.1', resolve);
     });
-    const { port } = this.server.address() as AddressInfo;
+    if (this.options.kv) {
+      await new Promise<void>((resolve) => this.gateway.listen(this.options.port ?? 0, '127.0.0.1', resolve));
+    }
+    const { port } = (this.options.kv ? this.gateway : this.server).address() as AddressInfo;
     this.url = `${this.options.tls ? 'https' : 'http'}://${this.options.host ?? '127.0.0.1'}:${port}`;
   }
 
   async close(): Promise<void> {
     this.server.closeAllConnections();
+    this.gateway.closeAllConnections();
+    if (this.gateway.listening) {
+      await new Promise<void>((resolve) => this.gateway.close(() => resolve()));
+    }
     await new Promise<void>((resolve) => this.server.close(() => resolve()));
   }
 
@@ -194,6 +208,22 @@ class VaultServer implements FakeVault {
     return secretId;
   }
 
+  createJwtRole(mount: string, role: string, jwt: string, token: TokenOptions = {}): void {
+    this.logins.addJwtRole(mount, role, jwt, token);
+  }
+
+  createCertRole(role: string, commonName: string, token: TokenOptions = {}): void {
+    this.logins.addCertRole(role, commonName, token);
+  }
+
+  kv(mount: string): FakeKv {
+    const engine = this.kvEngines.get(mount);
+    if (!engine) {
+      throw new Error(`The scripted Vault has no KV engine at ${mount}`);
+    }
+    return engine;
+  }
+
   seal(): void {
     this.sealed = true;
   }
@@ -240,7 +270,8 @@ class VaultServer implements FakeVault {
     try {
       const body = await readJson(request);
       const recorded: RecordedRequest = {
-        method: request.method ?? '',
+        method: request.method === LIST_METHOD ? 'LIST' : (request.method ?? ''),
+        commonName: commonNameOf(request),
         path,
         query: url.searchParams,
         token: headerOf(request, 'x-vault-token') ?? headerOf(request, 'authorization')?.replace(/^Bearer /, ''),
@@ -319,6 +350,10 @@ class VaultServer implements FakeVault {
     if (path === 'auth/approle/login') {
       return this.appRoleLogin(request);
     }
+    const granted = this.inNamespace(request) ? this.logins.logIn(request) : undefined;
+    if (granted) {
+      return this.granted(this.tokens.create({ ttl: 3600, policies: ['default'], ...granted }));
+    }
     const token = this.authenticate(request);
     if (path.startsWith('auth/token/')) {
       return this.tokenPath(request, token);
@@ -326,7 +361,7 @@ class VaultServer implements FakeVault {
     if (path.startsWith('sys/')) {
       return this.sysPath(request, token);
     }
-    return this.transit(request, token);
+    return this.kvOperation(request, token) ?? this.transit(request, token);
   }
 
   private inNamespace(request: RecordedRequest): boolean {
@@ -468,13 +503,44 @@ class VaultServer implements FakeVault {
   }
 
   private mountInfo(request: RecordedRequest, token: FakeToken, mount: string): Answer {
-    const known = mount === 'secret' || (this.engines.has(mount) && this.inNamespace(request));
+    const kv = this.kvEngines.get(mount);
+    const known = mount === 'secret' || ((kv ?? this.engines.get(mount)) && this.inNamespace(request));
     if (!known || !this.tokens.seesMount(token, mount)) {
       throw new VaultFault(403, [
         `preflight capability check returned 403, please ensure client's policies grant access to path "${mount}/"`,
       ]);
     }
-    return success({ path: `${mount}/`, type: this.engines.has(mount) ? 'transit' : 'kv', options: null });
+    const options = kv?.version === '2' ? { version: '2' } : null;
+    return success({ path: `${mount}/`, type: this.engines.has(mount) ? 'transit' : 'kv', options });
+  }
+
+  private kvOperation(request: RecordedRequest, token: FakeToken): Answer | undefined {
+    const mount = [...this.kvEngines.keys()].find((each) => request.path.startsWith(`${each}/`));
+    const engine = mount === undefined || !this.inNamespace(request) ? undefined : this.kvEngines.get(mount);
+    if (mount === undefined || !engine) {
+      return undefined;
+    }
+    const isList = request.method === 'LIST' || (request.method === 'GET' && request.query.get('list') !== null);
+    const [part, path] = splitKvPath(engine, request.path.slice(mount.length + 1));
+    if (part !== (isList && engine.version === '2' ? 'metadata' : 'data')) {
+      throw new VaultFault(404, []);
+    }
+    if (isList) {
+      this.authorise(token, request.path, 'list');
+      const keys = engine.list(path);
+      if (keys.length === 0) {
+        throw new VaultFault(404, []);
+      }
+      return success({ keys });
+    }
+    allow(request, 'GET', 'POST', 'PUT');
+    if (request.method === 'GET') {
+      this.authorise(token, request.path, 'read');
+      return success(engine.read(path));
+    }
+    this.authorise(token, request.path, engine.paths().includes(path) ? 'update' : 'create');
+    const written = engine.write(path, request.body);
+    return written ? success(written) : { status: 204 };
   }
 
   private transit(request: RecordedRequest, token: FakeToken): Answer {
@@ -493,6 +559,15 @@ class VaultServer implements FakeVault {
     this.authorise(token, request.path, missing ? 'create' : capabilityOf(request));
     return transitOperation(engine, verb, segments, request);
   }
+}
+
+/** Version 2 has its values below `data/` and its names below `metadata/`. */
+function splitKvPath(engine: FakeKv, path: string): readonly [part: string, path: string] {
+  if (engine.version === '1') {
+    return ['data', path];
+  }
+  const slash = path.indexOf('/');
+  return [path.slice(0, slash), path.slice(slash + 1)];
 }
 
 function transitOperation(
@@ -558,59 +633,10 @@ function keyOperation(engine: FakeTransit, name: string, request: RecordedReques
   return success(engine.describe(name));
 }
 
-function success(data: unknown): Answer {
-  const envelope = {
-    request_id: randomUUID(),
-    lease_id: '',
-    renewable: false,
-    lease_duration: 0,
-    wrap_info: null,
-    warnings: null,
-    auth: null,
-  };
-  return { status: 200, body: { ...envelope, data } };
-}
-
-function allow(request: RecordedRequest, ...methods: readonly string[]): void {
-  if (!methods.includes(request.method)) {
-    throw new VaultFault(405, UNSUPPORTED);
-  }
-}
-
 function capabilityOf(request: RecordedRequest): string {
   const list = request.query.get('list');
   if (request.method === 'GET') {
     return list === 'true' || list === '1' ? 'list' : 'read';
   }
   return request.method === 'DELETE' ? 'delete' : 'update';
-}
-
-function headerOf(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
-}
-
-async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY) {
-      throw new VaultFault(413, ['http: request body too large']);
-    }
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8');
-  if (text === '') {
-    return {};
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-  } catch {
-    // Answered below, like any other body that is no object.
-  }
-  throw new VaultFault(400, ['failed to parse JSON input: invalid request body']);
 }

@@ -19,6 +19,11 @@ export class VaultSession {
     return this.authorised((token) => this.client.list(path, { token, signal }));
   }
 
+  /** Lists with the HTTP method LIST. @throws KmsError */
+  async listByVerb(path: string, signal: AbortSignal): Promise<VaultObject> {
+    return this.authorised((token) => this.client.listByVerb(path, { token, signal }));
+  }
+
   /** @throws KmsError */
   async write(path: string, data: VaultObject, signal: AbortSignal): Promise<VaultObject> {
     return this.authorised((token) => this.client.write(path, data, { token, signal }));
