@@ -111,7 +111,10 @@ function destinationOf(options: LoggerOptions): DestinationStream {
   return PinoPretty({
     colorize: options.destination === undefined && process.stdout.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname',
+    // The message of a request says what a person wants to know; everything else is for machines.
+    ignore:
+      'pid,hostname,logger,requestId,operation,principal,method,status,remoteAddress,userAgent,bytesIn,bytesOut,milliseconds',
+    singleLine: true,
     messageFormat: '{if logger}[{logger}] {end}{msg}',
     sync: true,
     ...(options.destination === undefined ? { destination: 1 } : { destination: options.destination as never }),
