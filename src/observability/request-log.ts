@@ -5,6 +5,7 @@ import { auditRequest } from './request-audit';
 import { receivedBytes, requestDuration, requestsTotal, sentBytes } from './request.metrics';
 
 /** Asked for every few seconds by machines; a line each would drown the rest. */
+const NOT_IMPLEMENTED = 501;
 const SILENT_OPERATIONS: ReadonlySet<string> = new Set(['Health', 'Metrics']);
 
 /** Counts every finished request and writes at most one line about it. */
@@ -27,7 +28,10 @@ export class RequestLog extends RequestObserver {
     }
   }
 
-  /** A server fault is an error and a refused caller a warning; all else, a missing key included, is everyday business. */
+  /**
+   * A server fault is an error and a refused caller a warning; all else, a missing key or an operation that this store does
+   * not have included, is everyday business.
+   */
   private write(request: FinishedRequest): void {
     const milliseconds = Math.round(request.seconds * 10_000) / 10;
     const line = {
@@ -46,7 +50,8 @@ export class RequestLog extends RequestObserver {
       milliseconds,
       ...(request.failure === undefined ? {} : { err: request.failure }),
     };
-    if (request.status >= 500 || request.failure !== undefined) this.logger.error(line);
+    const faulty = request.status >= 500 && request.status !== NOT_IMPLEMENTED;
+    if (faulty || request.failure !== undefined) this.logger.error(line);
     else if (request.status === 401 || request.status === 403) this.logger.warn(line);
     else this.logger.log(line);
   }
