@@ -1,4 +1,4 @@
-import { lstatSync, realpathSync } from 'node:fs';
+import { lstatSync, readFileSync, realpathSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,16 @@ describe('EmbeddedPostgres', () => {
     const dataDir = await temporary();
     const first = await start(dataDir);
     await run(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    const second = await start(dataDir);
+    expect(await run(second.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
+  });
+
+  it('recovers what was committed when the server itself was killed', async () => {
+    const dataDir = await temporary();
+    const first = await start(dataDir);
+    await run(first.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
+    const cluster = join(realpathSync(join(dataDir, 'postgres')), 'cluster');
+    process.kill(Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
     const second = await start(dataDir);
     expect(await run(second.url, 'SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });

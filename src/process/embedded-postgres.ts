@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { DomainError } from '../common/domain-error';
+import { stopLeftoverServer } from './leftover-server';
 import {
   copyInstallation,
   findInstallation,
@@ -49,7 +50,7 @@ export class EmbeddedPostgres {
     const directories = await preparePostgresDirectories(options.dataDir, account);
     const installation = await reachableInstallation(account);
     await initialise(installation, directories.data, account);
-    await stopLeftover(directories.data);
+    await stopLeftoverServer(directories.data, directories.socket);
 
     const logFile = join(options.dataDir, 'postgres.log');
     const log = await open(logFile, 'a', 0o600);
@@ -153,36 +154,6 @@ async function initialise(
     );
   }
   await rename(staging, directory);
-}
-
-async function stopLeftover(directory: string): Promise<void> {
-  const pidFile = join(directory, 'postmaster.pid');
-  if (!existsSync(pidFile)) {
-    return;
-  }
-  const pid = Number((await readFile(pidFile, 'utf8')).split('\n', 1)[0]);
-  if (!Number.isInteger(pid) || !isPostgres(pid, directory)) {
-    return;
-  }
-  process.kill(pid, 'SIGINT');
-  const deadline = Date.now() + STOP_LIMIT_MS;
-  while (isPostgres(pid, directory) && Date.now() < deadline) {
-    await delay(POLL_MS);
-  }
-}
-
-/** A recycled process id must not make us signal a stranger. */
-function isPostgres(pid: number, directory: string): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory);
-  } catch {
-    return process.platform !== 'linux';
-  }
 }
 
 function serverArguments(directories: { data: string; socket: string }, extra: readonly string[] = []): string[] {
