@@ -11,6 +11,7 @@ import { AdminAuthenticator } from './admin-authenticator.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
 import { AuditController } from './audit.controller';
 import { AuditInterceptor } from './audit.interceptor';
+import { BucketEscrowController } from './bucket-escrow.controller';
 import { ConfigHelpController } from './config-help.controller';
 import { ConfigController } from './config.controller';
 import { GroupController } from './group.controller';
@@ -39,6 +40,7 @@ import { WhoAmIController } from './whoami.controller';
     ServerInfoController,
     ConfigController,
     ConfigHelpController,
+    BucketEscrowController,
     KeyUsageController,
     KeysController,
     KmsController,

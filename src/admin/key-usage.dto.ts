@@ -32,6 +32,12 @@ export class KeyVersionUsageDto {
 
   @ApiProperty({ description: 'Multipart uploads in progress' })
   uploads!: number;
+
+  @ApiProperty({ description: 'Object versions that have their second seal under the key' })
+  escrowObjects!: number;
+
+  @ApiProperty({ description: 'Multipart uploads in progress that have their second seal under the key' })
+  escrowUploads!: number;
 }
 
 /** Everything that would be lost with a key. */
@@ -53,6 +59,12 @@ export class KeyUsageDto {
 
   @ApiProperty()
   uploads!: number;
+
+  @ApiProperty({ description: 'Object versions that have their second seal under the key' })
+  escrowObjects!: number;
+
+  @ApiProperty({ description: 'Multipart uploads in progress that have their second seal under the key' })
+  escrowUploads!: number;
 
   @ApiProperty({ type: [KeyVersionUsageDto] })
   versions!: readonly KeyVersionUsageDto[];

@@ -76,8 +76,12 @@ const REWRAP: Readonly<Record<string, ProblemRow>> = {
   'rewrap-job-active': row(409, 'Rewrap job has not ended'),
 };
 
+const STORAGE: Readonly<Record<string, ProblemRow>> = {
+  NoSuchBucket: row(404, 'No such bucket'),
+};
+
 const TABLE: ReadonlyMap<string, ProblemRow> = new Map(
-  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP].flatMap((rows) => Object.entries(rows)),
+  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP, STORAGE].flatMap((rows) => Object.entries(rows)),
 );
 
 /** The row of a failure kind; undefined for kinds that must not reach a client of this face. */

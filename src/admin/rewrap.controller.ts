@@ -1,6 +1,7 @@
 import { Body, Delete, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { Principal } from '../identity/identity.types';
+import { DataKeys } from '../kms/data-keys';
 import { RewrapService } from '../rewrap/rewrap.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
@@ -29,6 +30,7 @@ export class RewrapController {
     private readonly rewrap: RewrapService,
     private readonly authorizer: AdminAuthorizer,
     private readonly keyResources: KeyResources,
+    private readonly dataKeys: DataKeys,
   ) {}
 
   @Post()
@@ -43,12 +45,20 @@ export class RewrapController {
     @Caller() caller: Principal,
     @Req() request: AdminRequest,
   ): Promise<RewrapJobDto> {
-    const { target, selection = {}, dryRun = false, rateLimit, concurrency } = body;
+    const { target, selection = {}, dryRun = false } = body;
     const from = this.sourceResource(selection);
     await this.authorizer.require(request, ['kms:ReEncryptFrom'], from);
     const to = target === undefined ? from : this.keyResources.ofReference(target);
     await this.authorizer.require(request, ['kms:ReEncryptTo'], to);
-    return this.rewrap.create({ target, selection, dryRun, rateLimit, concurrency, createdBy: caller.name });
+    if (body.escrow === 'add') {
+      const escrow = this.dataKeys.escrowReference();
+      await this.authorizer.require(
+        request,
+        ['kms:ReEncryptTo'],
+        this.keyResources.ofReference(body.escrowTarget ?? escrow),
+      );
+    }
+    return this.rewrap.create({ ...body, selection, dryRun, createdBy: caller.name });
   }
 
   @Get()

@@ -75,6 +75,24 @@ export class CreateRewrapJobDto {
   @Type(() => RewrapSelectionDto)
   selection?: RewrapSelectionDto;
 
+  @ApiPropertyOptional({
+    enum: ['keep', 'add', 'drop'],
+    default: 'keep',
+    description: 'What is to become of second seals; SSE-S3 objects have none',
+  })
+  @IsOptional()
+  @IsIn(['keep', 'add', 'drop'])
+  escrow?: 'keep' | 'add' | 'drop';
+
+  @ApiPropertyOptional({
+    description: 'Key for the second seals, of the deployment unless given; only with `add`',
+    example: 'vault:eu/key',
+  })
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  escrowTarget?: string;
+
   @ApiPropertyOptional({ description: 'Try the target and count, but change nothing', default: false })
   @IsOptional()
   @IsBoolean()
@@ -238,6 +256,12 @@ export class RewrapJobDto {
 
   @ApiProperty({ type: RewrapSelectionDto })
   selection!: RewrapSelectionDto;
+
+  @ApiProperty({ enum: ['keep', 'add', 'drop'] })
+  escrow!: string;
+
+  @ApiPropertyOptional({ type: RewrapTargetDto, description: 'Key of the second seals that the job adds' })
+  escrowTarget?: RewrapTargetDto;
 
   @ApiPropertyOptional()
   rateLimit?: number;

@@ -6,3 +6,10 @@ export const bucketKeyUses = new Counter({
   help: 'Data keys wrapped and unwrapped under bucket keys, by whether the bucket key was at hand (saved) or had to be asked of the KMS (called)',
   labelNames: ['operation', 'kms_call'] as const,
 });
+
+/** Reads that only the escrow can still answer; any of them means that the first KMS wants looking after. */
+export const escrowReads = new Counter({
+  name: 'strongroom_escrow_reads_total',
+  help: 'Object keys opened by the escrow seal because the first KMS was unavailable or lost, by how that went',
+  labelNames: ['reason', 'outcome'] as const,
+});

@@ -23,6 +23,8 @@ export type EncryptionRequest =
       /** Exactly what the client sent; undefined when it sent none. */
       readonly context?: EncryptionContext;
       readonly bucketKey?: boolean;
+      /** Reference of the key for a second seal; null for none, undefined for what the deployment has set. */
+      readonly escrow?: string | null;
     }
   | { readonly mode: 'sse-c'; readonly customerKey: CustomerKey };
 
@@ -30,6 +32,17 @@ export type EncryptionRequest =
 export interface ObjectLocation {
   readonly bucket: string;
   readonly key: string;
+}
+
+/** A second seal of the same object key, under a key of another KMS. */
+export interface EscrowSeal {
+  /** 32 random bytes that enter the sealing key. */
+  readonly iv: Buffer;
+  /** `DAREv2-HMAC-SHA256`. */
+  readonly sealAlgorithm: string;
+  /** 64 bytes, as the first one. */
+  readonly sealedKey: Buffer;
+  readonly wrappedKey: WrappedDataKey;
 }
 
 /** Everything stored with an object version so that its object key can be unsealed again. No plaintext keys. */
@@ -46,6 +59,8 @@ export interface EncryptionRecord {
   /** The client's context exactly as sent. */
   readonly context?: EncryptionContext;
   readonly bucketKey?: boolean;
+  /** SSE-KMS and DSSE-KMS only; with bucket keys its data key comes from a bucket key too. */
+  readonly escrow?: EscrowSeal;
   /** True when the ciphertext is a concatenation of parts, each under its own part key. */
   readonly multipart: boolean;
 }

@@ -5,7 +5,16 @@ import { DataKeys, type GeneratedDataKey, type UnwrapOptions } from '../kms/data
 import { KmsError } from '../kms/kms-error';
 import { BucketKeys } from './bucket-keys';
 import { CiphertextError, KEY_BYTES } from './dare';
-import type { CustomerKey, EncryptionRecord, EncryptionRequest, ObjectLocation, PendingSeal } from './encryption.types';
+import { escrowReads } from './crypto.metrics';
+import { escrowReason, escrowRecord } from './escrow';
+import type {
+  CustomerKey,
+  EncryptionRecord,
+  EncryptionRequest,
+  EscrowSeal,
+  ObjectLocation,
+  PendingSeal,
+} from './encryption.types';
 import { randomObjectKey } from './key-derivation';
 import { objectContext } from './kms-context';
 import { sealDomain, sealObjectKey, unsealObjectKey } from './object-key-seal';
@@ -14,6 +23,15 @@ import { sameDataLayout } from './object-stages';
 /** A request for encryption of whatever kind. */
 export type SealRequest = Exclude<EncryptionRequest, { readonly mode: 'none' }>;
 type KmsSealRequest = Exclude<SealRequest, { readonly mode: 'sse-c' }>;
+
+/** How a stored object key is to be sealed anew. */
+export interface RewrapSeals {
+  /** The new key; undefined leaves the first seal alone. SSE-S3 objects stay under the key of the embedded keyring. */
+  readonly keyReference?: string;
+  readonly escrow: 'keep' | 'drop' | { readonly keyReference: string };
+  /** See {@link BucketKeys.generate}. */
+  readonly epoch: string;
+}
 
 /** Gives objects their keys: makes, seals, opens and re-seals them. The data itself passes through `object-stages`. */
 @Injectable()
@@ -27,7 +45,7 @@ export class ObjectCipher {
    * Makes an object key and starts to seal it. The key can be used at once, so the KMS answers while the body is read.
    *
    * @param options.multipart whether the object comes in parts, each under its own part key
-   * @returns a seal whose `record` rejects with a KmsError when the KMS does not give a data key
+   * @returns a seal whose `record` rejects with a KmsError when the KMS, or that of the escrow, does not give a data key
    * @throws DomainError `InvalidArgument` when a customer key is not 32 bytes long
    */
   begin(request: SealRequest, location: ObjectLocation, options: { readonly multipart?: boolean } = {}): PendingSeal {
@@ -42,7 +60,7 @@ export class ObjectCipher {
   }
 
   /**
-   * Returns the object key of a stored object.
+   * Returns the object key of a stored object, by its escrow seal when the first KMS is unavailable or lost.
    *
    * @param customerKey the client's key, for SSE-C objects and only for those
    * @param options see {@link DataKeys.unwrap}; a bucket key's own call may still be spared
@@ -57,18 +75,20 @@ export class ObjectCipher {
     customerKey?: CustomerKey,
     options?: UnwrapOptions,
   ): Promise<Buffer> {
-    const domain = sealDomain(record.mode);
     if (record.mode === 'sse-c') {
       return openWithCustomerKey(record, location, customerKey);
     }
     if (customerKey !== undefined) {
       throw new DomainError('InvalidRequest', 'The object is not encrypted with a customer key, so none may be sent');
     }
-    const dataKey = await this.unwrapDataKey(record, location, options);
     try {
-      return unsealObjectKey(record, dataKey, domain, location);
-    } finally {
-      dataKey.fill(0);
+      return await this.openSeal(record, location, options);
+    } catch (error) {
+      const reason = escrowReason(error);
+      if (reason === undefined || record.escrow === undefined) {
+        throw error;
+      }
+      return this.openEscrow(record, record.escrow, location, reason, error);
     }
   }
 
@@ -100,30 +120,31 @@ export class ObjectCipher {
   }
 
   /**
-   * Seals the object key of a stored object under another KMS key, or under the newest version of the same one, and proves
-   * before returning that the KMS opens the new seal to the same object key. Mode, context and use of bucket keys stay.
+   * Seals the object key of a stored object under other KMS keys, or under the newest version of the same ones, and proves
+   * before returning that each KMS opens its new seal to the same object key. Mode, context and use of bucket keys stay.
    *
-   * @param options.keyReference the new key; SSE-S3 objects stay under the key of the embedded keyring
-   * @param options.epoch see {@link BucketKeys.generate}
    * @throws DomainError `InvalidRequest` for SSE-C, whose key only the client has
    * @throws as {@link open}
    */
-  async rewrap(
-    record: EncryptionRecord,
-    location: ObjectLocation,
-    options: { readonly keyReference: string; readonly epoch: string },
-  ): Promise<EncryptionRecord> {
-    const { mode, context, bucketKey } = record;
+  async rewrap(record: EncryptionRecord, location: ObjectLocation, order: RewrapSeals): Promise<EncryptionRecord> {
+    const { mode, context, bucketKey = false } = record;
     if (mode === 'sse-c') {
       throw new DomainError('InvalidRequest', 'Only the client can seal a key of SSE-C anew');
     }
-    const request: SealRequest =
-      mode === 'sse-s3' ? { mode } : { mode, keyId: options.keyReference, context, bucketKey: bucketKey ?? false };
     const objectKey = await this.open(record, location);
-    try {
-      const resealed = await this.seal(objectKey, request, location, record.multipart, options.epoch);
+    const sealed = async (keyId: string): Promise<EncryptionRecord> => {
+      const request: KmsSealRequest = mode === 'sse-s3' ? { mode } : { mode, keyId, context, bucketKey, escrow: null };
+      const resealed = await this.seal(objectKey, request, location, record.multipart, order.epoch);
       await this.assertOpensTo(objectKey, resealed, location);
       return resealed;
+    };
+    try {
+      const first = order.keyReference === undefined ? record : await sealed(order.keyReference);
+      if (order.escrow === 'keep' || mode === 'sse-s3') {
+        return { ...first, escrow: record.escrow };
+      }
+      const escrow = order.escrow === 'drop' ? undefined : escrowSeal(await sealed(order.escrow.keyReference));
+      return { ...first, escrow };
     } finally {
       objectKey.fill(0);
     }
@@ -138,6 +159,38 @@ export class ObjectCipher {
     }
   }
 
+  private async openEscrow(
+    record: EncryptionRecord,
+    escrow: EscrowSeal,
+    location: ObjectLocation,
+    reason: 'unavailable' | 'lost',
+    first: unknown,
+  ): Promise<Buffer> {
+    try {
+      const objectKey = await this.openSeal(escrowRecord(record, escrow), location, undefined);
+      escrowReads.inc({ reason, outcome: 'opened' });
+      return objectKey;
+    } catch (error) {
+      escrowReads.inc({ reason, outcome: 'failed' });
+      // When the second KMS gives no key either, it is the first that the client is to wait for.
+      throw error instanceof KmsError && error.kind !== 'kms-invalid-ciphertext' ? first : error;
+    }
+  }
+
+  private async openSeal(
+    record: EncryptionRecord,
+    location: ObjectLocation,
+    options: UnwrapOptions | undefined,
+  ): Promise<Buffer> {
+    const domain = sealDomain(record.mode);
+    const dataKey = await this.unwrapDataKey(record, location, options);
+    try {
+      return unsealObjectKey(record, dataKey, domain, location);
+    } finally {
+      dataKey.fill(0);
+    }
+  }
+
   private async seal(
     objectKey: Buffer,
     request: SealRequest,
@@ -145,20 +198,54 @@ export class ObjectCipher {
     multipart: boolean,
     epoch?: string,
   ): Promise<EncryptionRecord> {
-    const domain = sealDomain(request.mode);
     if (request.mode === 'sse-c') {
+      const domain = sealDomain(request.mode);
       return { mode: request.mode, multipart, ...sealObjectKey(objectKey, request.customerKey.key, domain, location) };
     }
+    const escrow = this.escrowRequest(request);
+    // Both to their end: whoever called zeroes the object key afterwards.
+    const [first, second] = await Promise.allSettled([
+      this.sealByKms(objectKey, request, location, epoch),
+      escrow && this.sealByKms(objectKey, escrow, location, epoch),
+    ]);
+    if (first.status === 'rejected') {
+      throw first.reason;
+    }
+    if (second.status === 'rejected') {
+      throw second.reason;
+    }
+    return {
+      mode: request.mode,
+      multipart,
+      ...first.value,
+      ...(request.mode === 'sse-s3' ? {} : { context: request.context, bucketKey: request.bucketKey ?? false }),
+      ...(second.value && { escrow: second.value }),
+    };
+  }
+
+  /** The request for the second seal; undefined where there is none, or where it would lie under the key of the first. */
+  private escrowRequest(request: KmsSealRequest): KmsSealRequest | undefined {
+    if (request.mode === 'sse-s3') {
+      return undefined;
+    }
+    const keyId = request.escrow === undefined ? this.dataKeys.escrowReference() : request.escrow;
+    if (keyId === undefined || keyId === null) {
+      return undefined;
+    }
+    const [first, second] = [this.dataKeys.resolve(request.keyId), this.dataKeys.resolve(keyId)];
+    return first.kms === second.kms && first.keyId === second.keyId ? undefined : { ...request, keyId };
+  }
+
+  private async sealByKms(
+    objectKey: Buffer,
+    request: KmsSealRequest,
+    location: ObjectLocation,
+    epoch: string | undefined,
+  ): Promise<EscrowSeal> {
     const { plaintext, wrapped } = await this.generateDataKey(request, location, epoch);
     try {
       assertDataKey(plaintext);
-      return {
-        mode: request.mode,
-        multipart,
-        ...sealObjectKey(objectKey, plaintext, domain, location),
-        wrappedKey: wrapped,
-        ...(request.mode === 'sse-s3' ? {} : { context: request.context, bucketKey: request.bucketKey ?? false }),
-      };
+      return { ...sealObjectKey(objectKey, plaintext, sealDomain(request.mode), location), wrappedKey: wrapped };
     } finally {
       plaintext.fill(0);
     }
@@ -193,6 +280,10 @@ export class ObjectCipher {
     assertDataKey(dataKey);
     return dataKey;
   }
+}
+
+function escrowSeal({ iv, sealAlgorithm, sealedKey, wrappedKey }: EncryptionRecord): EscrowSeal | undefined {
+  return wrappedKey && { iv, sealAlgorithm, sealedKey, wrappedKey };
 }
 
 function openWithCustomerKey(

@@ -58,4 +58,9 @@ export abstract class DataKeys {
    * @throws KmsError `kms-not-configured` when the reference names no active target
    */
   abstract resolve(keyReference: string | undefined): ResolvedKey;
+
+  /** Reference of the key that seals every object key a second time, where the deployment has one. */
+  escrowReference(): string | undefined {
+    return undefined;
+  }
 }

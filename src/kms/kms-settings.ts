@@ -3,6 +3,8 @@ import type { FieldDefinition, FieldProblem, FieldValues } from '../config/subsy
 import { parseDuration } from '../settings/units';
 import { validateSettings, withoutBlanks } from './settings-validation';
 
+/** A key with the KMS it lives in, so that it means the same whatever the default is. */
+export const FULL_KEY_REFERENCE = /^[a-z][a-z0-9_]*:[^/:\s]+\/\S+$/;
 const DEFAULT_CACHE_SIZE = 10_000;
 const DEFAULT_CACHE_TTL = 60_000;
 const DEFAULT_PROBE_INTERVAL = 30_000;
@@ -16,6 +18,13 @@ export const KMS_FIELDS: readonly FieldDefinition[] = [
     description:
       'KMS used when a request names none; vault:default when it is set up, else builtin:default, unless set.',
     example: 'vault:default',
+  },
+  {
+    name: 'escrow_target',
+    type: 'string',
+    description:
+      'Key of another KMS that seals every SSE-KMS object key a second time, so that reads go on without the first; buckets may name another, or none.',
+    example: 'vault:eu/key',
   },
   {
     name: 'cache_size',
@@ -46,6 +55,10 @@ export class KmsSettingsDto {
   default_target?: string;
 
   @IsOptional()
+  @Matches(FULL_KEY_REFERENCE, { message: 'escrow_target must be <type>:<target>/<key>, such as vault:eu/key' })
+  escrow_target?: string;
+
+  @IsOptional()
   @IsInt()
   @Min(0)
   @Max(1_000_000)
@@ -56,6 +69,8 @@ export class KmsSettingsDto {
 export interface KmsSettings {
   /** `<type>:<target>`; undefined leaves the choice to the service. */
   readonly defaultTarget: string | undefined;
+  /** `<type>:<target>/<key>`; undefined for no second seal. */
+  readonly escrowTarget: string | undefined;
   /** Milliseconds between proofs that the default keys work; 0 for never. */
   readonly probeInterval: number;
   readonly cache: { readonly maxEntries: number; /** Milliseconds. */ readonly ttl: number };
@@ -80,6 +95,7 @@ export function kmsSettings(values: FieldValues): KmsSettings {
   const size = fields['cache_size'];
   return {
     defaultTarget: 'default_target' in fields ? String(fields['default_target']) : undefined,
+    escrowTarget: 'escrow_target' in fields ? String(fields['escrow_target']) : undefined,
     probeInterval: parseDuration(String(fields['probe_interval'] ?? '')) ?? DEFAULT_PROBE_INTERVAL,
     cache: {
       maxEntries: typeof size === 'number' ? size : DEFAULT_CACHE_SIZE,

@@ -95,6 +95,10 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     return { kms: this.registry.requireForWrapping(target.kms).kms, keyId };
   }
 
+  override escrowReference(): string | undefined {
+    return this.registry.settings.escrowTarget;
+  }
+
   /** Creates a key. @throws KmsError `kms-key-exists`, `kms-unsupported` */
   async createKey(keyReference: string): Promise<KmsKey> {
     return this.onKey(keyReference, 'create', (provider, keyId, options) =>

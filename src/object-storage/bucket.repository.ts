@@ -6,7 +6,7 @@ import type { BucketEncryptionRule, BucketInfo, BucketObjectLock, VersioningStat
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;
 
-const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, created_at,
+const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, escrow, created_at,
   (SELECT d.content FROM bucket_document d WHERE d.bucket_id = id AND d.document = 'object-lock') AS object_lock`;
 
 const INSERT: Statement = {
@@ -41,6 +41,10 @@ const SET_ENCRYPTION: Statement = {
   name: 'bucket.set-encryption',
   text: `UPDATE bucket SET encryption = $2, encryption_deleted = $3 WHERE name = $1`,
 };
+const SET_ESCROW: Statement = {
+  name: 'bucket.set-escrow',
+  text: `UPDATE bucket SET escrow = $2 WHERE name = $1`,
+};
 const SET_VERSIONING: Statement = {
   name: 'bucket.set-versioning',
   text: `UPDATE bucket SET versioning = $2 WHERE name = $1`,
@@ -67,6 +71,7 @@ interface BucketRow {
   readonly versioning: VersioningState;
   readonly encryption: BucketEncryptionRule | null;
   readonly encryption_deleted: boolean;
+  readonly escrow: string | null;
   readonly object_lock: string | null;
   readonly created_at: Date;
 }
@@ -121,6 +126,14 @@ export class BucketRepository {
     return (await this.database.execute(SET_ENCRYPTION, [name, document, rule === null])) > 0;
   }
 
+  /**
+   * Sets the key of the second seal: null for none, undefined to follow the deployment.
+   * @returns false when there is no such bucket
+   */
+  async setEscrow(name: string, keyReference: string | null | undefined): Promise<boolean> {
+    return (await this.database.execute(SET_ESCROW, [name, keyReference === null ? '' : keyReference])) > 0;
+  }
+
   /** False when there is no such bucket. */
   async setVersioning(name: string, state: VersioningState): Promise<boolean> {
     return (await this.database.execute(SET_VERSIONING, [name, state])) > 0;
@@ -149,6 +162,7 @@ function storedBucket(row: BucketRow): StoredBucket {
     owner: row.owner,
     versioning: row.versioning,
     encryption: row.encryption ?? (row.encryption_deleted ? null : undefined),
+    escrow: row.escrow === '' ? null : (row.escrow ?? undefined),
     objectLock: row.object_lock === null ? undefined : (JSON.parse(row.object_lock) as BucketObjectLock),
   };
 }

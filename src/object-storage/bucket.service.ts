@@ -65,6 +65,16 @@ export class BucketService implements BucketServiceContract {
   }
 
   /**
+   * Sets the key of the second seal of new objects: null for none, undefined to follow the deployment. What is stored stays
+   * as it is; a rewrap job can change it.
+   * @throws StorageError `NoSuchBucket`
+   */
+  async setEscrow(name: string, keyReference: string | null | undefined): Promise<void> {
+    assertPossibleBucket(name);
+    assertFound(await this.buckets.setEscrow(name, keyReference), name);
+  }
+
+  /**
    * Enables or suspends versioning; a bucket never goes back to having none.
    * @throws StorageError `NoSuchBucket`, `InvalidBucketState`
    */

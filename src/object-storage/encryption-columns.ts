@@ -1,5 +1,5 @@
 import type { EncryptionContext } from '../common/encryption-context';
-import type { EncryptionMode, EncryptionRecord } from '../crypto/encryption.types';
+import type { EncryptionMode, EncryptionRecord, EscrowSeal } from '../crypto/encryption.types';
 import type { EncryptionInfo } from './object-storage.types';
 
 /** The columns that hold an {@link EncryptionRecord}, in object versions and in uploads. */
@@ -15,6 +15,13 @@ export const ENCRYPTION_COLUMNS = [
   'kms_context',
   'bucket_key',
   'multipart',
+  'escrow_iv',
+  'escrow_seal_algorithm',
+  'escrow_sealed_key',
+  'escrow_wrapped_key',
+  'escrow_kms',
+  'escrow_key_id',
+  'escrow_key_version',
 ] as const;
 
 export interface EncryptionRow {
@@ -29,6 +36,13 @@ export interface EncryptionRow {
   readonly kms_context: EncryptionContext | null;
   readonly bucket_key: boolean | null;
   readonly multipart: boolean;
+  readonly escrow_iv: Buffer | null;
+  readonly escrow_seal_algorithm: string | null;
+  readonly escrow_sealed_key: Buffer | null;
+  readonly escrow_wrapped_key: Buffer | null;
+  readonly escrow_kms: string | null;
+  readonly escrow_key_id: string | null;
+  readonly escrow_key_version: string | null;
 }
 
 /** Returns the values of {@link ENCRYPTION_COLUMNS} in order; an absent record means an object that is not encrypted. */
@@ -45,6 +59,13 @@ export function encryptionValues(record: EncryptionRecord | undefined): unknown[
     record?.context === undefined ? undefined : JSON.stringify(record.context),
     record?.bucketKey,
     record?.multipart ?? false,
+    record?.escrow?.iv,
+    record?.escrow?.sealAlgorithm,
+    record?.escrow?.sealedKey,
+    record?.escrow?.wrappedKey.ciphertext,
+    record?.escrow?.wrappedKey.kms,
+    record?.escrow?.wrappedKey.keyId,
+    record?.escrow?.wrappedKey.keyVersion,
   ];
 }
 
@@ -77,7 +98,21 @@ export function encryptionRecord(row: EncryptionRow): EncryptionRecord | undefin
     context: row.kms_context ?? undefined,
     bucketKey: row.bucket_key ?? undefined,
     multipart: row.multipart,
+    escrow: escrowSeal(row),
   };
+}
+
+function escrowSeal(row: EncryptionRow): EscrowSeal | undefined {
+  const { escrow_iv: iv, escrow_seal_algorithm: sealAlgorithm, escrow_sealed_key: sealedKey } = row;
+  const { escrow_wrapped_key: ciphertext, escrow_kms: kms, escrow_key_id: keyId } = row;
+  if (iv === null || sealAlgorithm === null || sealedKey === null) {
+    return undefined;
+  }
+  if (ciphertext === null || kms === null || keyId === null) {
+    return undefined;
+  }
+  const wrappedKey = { kms, keyId, keyVersion: row.escrow_key_version ?? undefined, ciphertext };
+  return { iv, sealAlgorithm, sealedKey, wrappedKey };
 }
 
 /** What answers show of a record. */

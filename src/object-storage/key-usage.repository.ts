@@ -18,6 +18,19 @@ const UPLOADS: Statement = {
     FROM multipart_upload WHERE kms IS NOT NULL AND completed_at IS NULL AND ${OF_KEY}
     GROUP BY kms, kms_key_id, kms_key_version`,
 };
+const ESCROW_OBJECTS: Statement = {
+  name: 'key-usage.escrow-objects',
+  text: `SELECT escrow_kms AS kms, escrow_key_id AS kms_key_id, escrow_key_version AS kms_key_version,
+      count(*) AS objects, sum(size) AS bytes, count(*) FILTER (WHERE bucket_key) AS bucket_key_objects
+    FROM object_version WHERE escrow_kms IS NOT NULL
+      AND ($1::text IS NULL OR escrow_kms = $1) AND ($2::text IS NULL OR escrow_key_id = $2) GROUP BY 1, 2, 3`,
+};
+const ESCROW_UPLOADS: Statement = {
+  name: 'key-usage.escrow-uploads',
+  text: `SELECT escrow_kms AS kms, escrow_key_id AS kms_key_id, escrow_key_version AS kms_key_version, count(*) AS uploads
+    FROM multipart_upload WHERE escrow_kms IS NOT NULL AND completed_at IS NULL
+      AND ($1::text IS NULL OR escrow_kms = $1) AND ($2::text IS NULL OR escrow_key_id = $2) GROUP BY 1, 2, 3`,
+};
 const RULES: Statement = {
   name: 'key-usage.rules',
   text: `SELECT name, encryption FROM bucket WHERE encryption ->> 'mode' IN ('sse-kms', 'dsse-kms') ORDER BY name`,
@@ -63,6 +76,16 @@ export class KeyUsageRepository {
 
   async uploads({ kms, keyId }: KeyUsageFilter): Promise<UploadUsageRow[]> {
     return this.database.query<UploadUsageRow>(UPLOADS, [kms, keyId]);
+  }
+
+  /** Objects by the key of their second seal. */
+  async escrowObjects({ kms, keyId }: KeyUsageFilter): Promise<ObjectUsageRow[]> {
+    return this.database.query<ObjectUsageRow>(ESCROW_OBJECTS, [kms, keyId]);
+  }
+
+  /** Uploads in progress by the key of their second seal. */
+  async escrowUploads({ kms, keyId }: KeyUsageFilter): Promise<UploadUsageRow[]> {
+    return this.database.query<UploadUsageRow>(ESCROW_UPLOADS, [kms, keyId]);
   }
 
   /** The buckets whose default encryption asks a KMS. */

@@ -36,10 +36,29 @@ describe('KeyUsageService', () => {
         bytes: 8,
         bucketKeyObjects: 1,
         uploads: 0,
-        versions: [{ keyVersion: expect.any(String), objects: 2, bytes: 8, bucketKeyObjects: 1, uploads: 0 }],
+        escrowObjects: 0,
+        escrowUploads: 0,
+        versions: [
+          {
+            keyVersion: expect.any(String),
+            objects: 2,
+            bytes: 8,
+            bucketKeyObjects: 1,
+            uploads: 0,
+            escrowObjects: 0,
+            escrowUploads: 0,
+          },
+        ],
         bucketDefaults: [],
       },
-      expect.objectContaining({ keyId: 'second', objects: 1, bytes: 1, uploads: 1 }),
+      expect.objectContaining({
+        keyId: 'second',
+        objects: 1,
+        bytes: 1,
+        uploads: 1,
+        escrowObjects: 0,
+        escrowUploads: 0,
+      }),
     ]);
   });
 
@@ -62,6 +81,8 @@ describe('KeyUsageService', () => {
       bytes: 0,
       bucketKeyObjects: 0,
       uploads: 0,
+      escrowObjects: 0,
+      escrowUploads: 0,
       versions: [],
       bucketDefaults: [],
     });

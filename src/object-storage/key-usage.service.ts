@@ -15,6 +15,9 @@ export interface KeyVersionUsage {
   readonly bucketKeyObjects: number;
   /** Multipart uploads in progress. */
   readonly uploads: number;
+  /** Object versions that have their second seal under the key: it is what is left of them when the first KMS is lost. */
+  readonly escrowObjects: number;
+  readonly escrowUploads: number;
 }
 
 /** Everything that would be lost with a key. */
@@ -29,7 +32,7 @@ export interface KeyUsage extends Omit<KeyVersionUsage, 'keyVersion'> {
 
 type Counts = Omit<KeyVersionUsage, 'keyVersion'>;
 
-const NOTHING: Counts = { objects: 0, bytes: 0, bucketKeyObjects: 0, uploads: 0 };
+const NOTHING: Counts = { objects: 0, bytes: 0, bucketKeyObjects: 0, uploads: 0, escrowObjects: 0, escrowUploads: 0 };
 
 /** Tells what is sealed under each KMS key, exactly: the numbers are counted when asked for. */
 @Injectable()
@@ -44,9 +47,11 @@ export class KeyUsageService {
    * left out; a bucket whose rule names a KMS that is not configured counts nowhere, for it can seal nothing.
    */
   async usage(filter: KeyUsageFilter = {}): Promise<KeyUsage[]> {
-    const [objects, uploads, rules] = await Promise.all([
+    const [objects, uploads, escrowObjects, escrowUploads, rules] = await Promise.all([
       this.repository.objects(filter),
       this.repository.uploads(filter),
+      this.repository.escrowObjects(filter),
+      this.repository.escrowUploads(filter),
       this.repository.bucketRules(),
     ]);
     const keys = new UsageByKey();
@@ -55,6 +60,14 @@ export class KeyUsageService {
     }
     for (const row of uploads) {
       keys.add(row.kms, row.kms_key_id, row.kms_key_version, { ...NOTHING, uploads: Number(row.uploads) });
+    }
+    for (const row of escrowObjects) {
+      const counts = { ...NOTHING, escrowObjects: Number(row.objects) };
+      keys.add(row.kms, row.kms_key_id, row.kms_key_version, counts);
+    }
+    for (const row of escrowUploads) {
+      const counts = { ...NOTHING, escrowUploads: Number(row.uploads) };
+      keys.add(row.kms, row.kms_key_id, row.kms_key_version, counts);
     }
     for (const { name, encryption } of rules) {
       const key = this.resolve(encryption.keyId);
@@ -127,10 +140,10 @@ class UsageByKey {
 
 function objectCounts(row: ObjectUsageRow): Counts {
   return {
+    ...NOTHING,
     objects: Number(row.objects),
     bytes: Number(row.bytes),
     bucketKeyObjects: Number(row.bucket_key_objects),
-    uploads: 0,
   };
 }
 
@@ -140,6 +153,8 @@ function sum(left: Counts, right: Counts): Counts {
     bytes: left.bytes + right.bytes,
     bucketKeyObjects: left.bucketKeyObjects + right.bucketKeyObjects,
     uploads: left.uploads + right.uploads,
+    escrowObjects: left.escrowObjects + right.escrowObjects,
+    escrowUploads: left.escrowUploads + right.escrowUploads,
   };
 }
 

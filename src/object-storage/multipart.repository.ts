@@ -30,7 +30,7 @@ const INSERT: Statement = {
   name: 'multipart.insert',
   text: `INSERT INTO multipart_upload
     (id, bucket_id, key, owner, metadata, tags, checksum_algorithm, checksum_type, ${ENCRYPTION_COLUMNS.join(', ')})
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    VALUES (${Array.from({ length: 8 + ENCRYPTION_COLUMNS.length }, (_, index) => `$${index + 1}`).join(', ')})
     RETURNING initiated_at`,
 };
 const FIND: Statement = {

@@ -55,7 +55,7 @@ export class MultipartService implements MultipartServiceContract {
       assertChecksumType(command.checksum);
     }
     const bucket = await this.requireBucket(command.bucket);
-    const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+    const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
     await guardUpload(command.authorizeKey, request);
     const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
     const record = await this.seal(request, { bucket: bucket.name, key: command.key });

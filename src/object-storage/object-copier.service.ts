@@ -56,7 +56,7 @@ export class ObjectCopier {
       throw storageError('NoSuchBucket', { BucketName: command.bucket });
     }
     assertChangesSomething(command);
-    const request = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+    const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
     await guardWrite(command.authorizeKey, request);
     const result =
       (await this.resealInPlace(command, source, bucket, request)) ??

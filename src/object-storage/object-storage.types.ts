@@ -234,6 +234,8 @@ export interface BucketInfo {
   readonly versioning: VersioningState;
   /** Undefined when no rule was ever set, null when it was deleted (the answer differs). */
   readonly encryption?: BucketEncryptionRule | null;
+  /** Reference of the key of the second seal; null for none, undefined for what the deployment has set. */
+  readonly escrow?: string | null;
   /** Undefined when object lock is not enabled. */
   readonly objectLock?: BucketObjectLock;
 }
@@ -438,6 +440,7 @@ export interface BucketServiceContract {
   }): Promise<{ buckets: BucketInfo[]; truncated: boolean }>;
   delete(name: string): Promise<void>;
   setEncryption(name: string, rule: BucketEncryptionRule | null): Promise<void>;
+  setEscrow(name: string, keyReference: string | null | undefined): Promise<void>;
   setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void>;
   /** Opaque sub-resource documents (tagging, cors, policy, …) by name; undefined when absent. */
   getDocument(name: string, document: string): Promise<string | undefined>;

@@ -4,7 +4,7 @@ import { Database } from '../database/database';
 import type { Queryable, Statement } from '../database/statement';
 import type { EncryptionRecord } from '../crypto/encryption.types';
 import type { StoredBlob } from './blob-store';
-import { encryptionValues } from './encryption-columns';
+import { ENCRYPTION_COLUMNS, encryptionValues } from './encryption-columns';
 import { OBJECT_COLUMNS, type ObjectRow, type StoredPart } from './object-row';
 import type {
   DeleteEntry,
@@ -15,7 +15,9 @@ import type {
   WriteConditions,
 } from './object-storage.types';
 
-const COMMIT_PARAMETERS = 30;
+/** Those before the columns of the encryption. */
+const OWN_PARAMETERS = 19;
+const COMMIT_PARAMETERS = OWN_PARAMETERS + ENCRYPTION_COLUMNS.length;
 
 const COMMIT: Statement = {
   name: 'object.commit',

@@ -60,7 +60,7 @@ export class ObjectService implements ObjectServiceContract {
       if (bucket === undefined) {
         throw storageError('NoSuchBucket', { BucketName: command.bucket });
       }
-      const encryption = chooseEncryption(command.encryption, bucket.encryption, this.settings.autoEncryption);
+      const encryption = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
       await guardWrite(command.authorizeKey, encryption);
       const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
       return await this.putter.put({ ...command, metadata, bucket, encryption });

@@ -24,6 +24,12 @@ export interface SettledKey {
   readonly keyVersion?: string;
 }
 
+/** What is to become of second seals: they stay, or all are to be under one key, or none is to be left. */
+export type EscrowOrder =
+  | { readonly action: 'keep' }
+  | { readonly action: 'add'; readonly kms: string; readonly keyId: string }
+  | { readonly action: 'drop' };
+
 /** Which sealed object keys are meant. SSE-C and plain objects never are. */
 export interface SealedKeySelection {
   readonly bucketId?: number;
@@ -37,6 +43,8 @@ export interface SealedKeySelection {
   /** Whether SSE-S3, whose key is always one of the embedded keyring, is meant too. */
   readonly serverKeys: boolean;
   readonly settled: readonly SettledKey[];
+  /** Second seals that are not as ordered make a key one to be changed, whether the first is settled or not. */
+  readonly escrow: EscrowOrder;
 }
 
 /** An object version or an upload in progress, as far as its key goes. */
@@ -104,17 +112,20 @@ const IN_SCOPE = (source: Source): string => `
   AND ($2::text IS NULL OR (v.key >= $2 AND v.key < $3::text))
   AND ($4::timestamptz IS NULL OR ${source.written} < $4) AND ${source.open}`;
 
-/** Parameters 1 to 11, as {@link selectionValues} gives them. */
+/** Parameters 1 to 14, as {@link selectionValues} gives them. */
 const SELECTED = (source: Source): string => `${IN_SCOPE(source)}
   AND v.kms IS NOT NULL AND v.mode <> 'sse-c' AND ($5::boolean OR v.mode <> 'sse-s3')
   AND ($6::text IS NULL OR v.kms = $6) AND ($7::text IS NULL OR v.kms_key_id = $7)
   AND ($8::text IS NULL OR v.kms_key_version = $8)
-  AND NOT EXISTS (SELECT FROM unnest($9::text[], $10::text[], $11::text[]) AS s (kms, key_id, version)
-    WHERE s.kms = v.kms AND s.key_id = v.kms_key_id AND (s.version IS NULL OR s.version = v.kms_key_version))`;
+  AND (NOT EXISTS (SELECT FROM unnest($9::text[], $10::text[], $11::text[]) AS s (kms, key_id, version)
+      WHERE s.kms = v.kms AND s.key_id = v.kms_key_id AND (s.version IS NULL OR s.version = v.kms_key_version))
+    OR $12::text = 'drop' AND v.escrow_kms IS NOT NULL
+    OR $12::text = 'add' AND v.mode IN ('sse-kms', 'dsse-kms') AND (v.kms, v.kms_key_id) <> ($13::text, $14::text)
+      AND (v.escrow_kms, v.escrow_key_id) IS DISTINCT FROM ($13::text, $14::text))`;
 
 const BETWEEN = (source: Source): string => `
-  (v.bucket_id, v.key, ${source.version}) > ($12::integer, $13::text, $14::text)
-  AND (v.bucket_id, v.key, ${source.version}) <= ($15::integer, $16::text, $17::text)`;
+  (v.bucket_id, v.key, ${source.version}) > ($15::integer, $16::text, $17::text)
+  AND (v.bucket_id, v.key, ${source.version}) <= ($18::integer, $19::text, $20::text)`;
 
 interface Statements {
   readonly count: Statement;
@@ -128,6 +139,24 @@ interface Statements {
 const GIVEN = `unnest($1::integer[], $2::text[], $3::text[]`;
 const SAME_ROW = (source: Source): string =>
   `v.bucket_id = g.bucket_id AND v.key = g.key AND ${source.version} = g.version_id`;
+
+/** What changes with a seal, with the type and where a record has it. */
+const SEAL_COLUMNS: readonly (readonly [string, string, (record: EncryptionRecord) => unknown])[] = [
+  ['iv', 'bytea', (record) => record.iv],
+  ['seal_algorithm', 'text', (record) => record.sealAlgorithm],
+  ['sealed_key', 'bytea', (record) => record.sealedKey],
+  ['wrapped_key', 'bytea', (record) => record.wrappedKey?.ciphertext],
+  ['kms', 'text', (record) => record.wrappedKey?.kms],
+  ['kms_key_id', 'text', (record) => record.wrappedKey?.keyId],
+  ['kms_key_version', 'text', (record) => record.wrappedKey?.keyVersion],
+  ['escrow_iv', 'bytea', ({ escrow }) => escrow?.iv],
+  ['escrow_seal_algorithm', 'text', ({ escrow }) => escrow?.sealAlgorithm],
+  ['escrow_sealed_key', 'bytea', ({ escrow }) => escrow?.sealedKey],
+  ['escrow_wrapped_key', 'bytea', ({ escrow }) => escrow?.wrappedKey.ciphertext],
+  ['escrow_kms', 'text', ({ escrow }) => escrow?.wrappedKey.kms],
+  ['escrow_key_id', 'text', ({ escrow }) => escrow?.wrappedKey.keyId],
+  ['escrow_key_version', 'text', ({ escrow }) => escrow?.wrappedKey.keyVersion],
+];
 
 function statements(kind: SealedKind): Statements {
   const source = SOURCES[kind];
@@ -146,8 +175,8 @@ function statements(kind: SealedKind): Statements {
       name: `sealed-key.walk-${kind}`,
       text: `SELECT * FROM (
           SELECT v.bucket_id, v.key, ${source.version} AS version_id FROM ${source.table} v
-          WHERE ${SELECTED(source)} AND (v.bucket_id, v.key, ${source.version}) > ($12::integer, $13::text, $14::text)
-          ORDER BY ${order} LIMIT $15::integer) page
+          WHERE ${SELECTED(source)} AND (v.bucket_id, v.key, ${source.version}) > ($15::integer, $16::text, $17::text)
+          ORDER BY ${order} LIMIT $18::integer) page
         ORDER BY bucket_id DESC, key DESC, version_id DESC LIMIT 1`,
     },
     read: {
@@ -155,23 +184,23 @@ function statements(kind: SealedKind): Statements {
       text: `SELECT v.bucket_id, v.key, ${source.version} AS version_id, b.name AS bucket, ${source.size} AS size,
           ${ENCRYPTION_COLUMNS.map((column) => `v.${column}`).join(', ')}
         FROM ${source.table} v JOIN bucket b ON b.id = v.bucket_id
-        WHERE ${SELECTED(source)} AND ${BETWEEN(source)} ORDER BY ${order} LIMIT $18::integer`,
+        WHERE ${SELECTED(source)} AND ${BETWEEN(source)} ORDER BY ${order} LIMIT $21::integer`,
     },
     // Rows that somebody else has locked are about to change anyway, and never waiting means never to be in a deadlock.
     lock: {
       name: `sealed-key.lock-${kind}`,
-      text: `SELECT g.number FROM ${GIVEN}, $4::bytea[], $5::bytea[], $6::bytea[])
-          WITH ORDINALITY AS g (bucket_id, key, version_id, iv, sealed_key, wrapped_key, number)
+      text: `SELECT g.number FROM ${GIVEN}, $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[])
+          WITH ORDINALITY AS g (bucket_id, key, version_id, iv, sealed_key, wrapped_key, escrow_wrapped_key, number)
         JOIN ${source.table} v ON ${SAME_ROW(source)} AND ${source.open}
           AND v.iv = g.iv AND v.sealed_key = g.sealed_key AND v.wrapped_key = g.wrapped_key
+          AND v.escrow_wrapped_key IS NOT DISTINCT FROM g.escrow_wrapped_key
         FOR NO KEY UPDATE OF v SKIP LOCKED`,
     },
     update: {
       name: `sealed-key.update-${kind}`,
-      text: `UPDATE ${source.table} v SET iv = g.iv, seal_algorithm = g.seal_algorithm, sealed_key = g.sealed_key,
-          wrapped_key = g.wrapped_key, kms = g.kms, kms_key_id = g.kms_key_id, kms_key_version = g.kms_key_version
-        FROM ${GIVEN}, $4::bytea[], $5::text[], $6::bytea[], $7::bytea[], $8::text[], $9::text[], $10::text[])
-          AS g (bucket_id, key, version_id, iv, seal_algorithm, sealed_key, wrapped_key, kms, kms_key_id, kms_key_version)
+      text: `UPDATE ${source.table} v SET ${SEAL_COLUMNS.map(([column]) => `${column} = g.${column}`).join(', ')}
+        FROM ${GIVEN}, ${SEAL_COLUMNS.map(([, type], index) => `$${index + 4}::${type}[]`).join(', ')})
+          AS g (bucket_id, key, version_id, ${SEAL_COLUMNS.map(([column]) => column).join(', ')})
         WHERE ${SAME_ROW(source)}`,
     },
   };
@@ -288,6 +317,7 @@ export class SealedKeyRepository {
       reseals.map(({ sealed }) => sealed.row.iv),
       reseals.map(({ sealed }) => sealed.row.sealed_key),
       reseals.map(({ sealed }) => sealed.row.wrapped_key),
+      reseals.map(({ sealed }) => sealed.row.escrow_wrapped_key),
     ]);
     const unchanged = locked.map(({ number }) => reseals[Number(number) - 1] as Reseal);
     if (unchanged.length === 0) {
@@ -295,20 +325,14 @@ export class SealedKeyRepository {
     }
     await on.execute(STATEMENTS[kind].update, [
       ...positions(unchanged),
-      unchanged.map(({ record }) => record.iv),
-      unchanged.map(({ record }) => record.sealAlgorithm),
-      unchanged.map(({ record }) => record.sealedKey),
-      unchanged.map(({ record }) => record.wrappedKey?.ciphertext),
-      unchanged.map(({ record }) => record.wrappedKey?.kms),
-      unchanged.map(({ record }) => record.wrappedKey?.keyId),
-      unchanged.map(({ record }) => record.wrappedKey?.keyVersion ?? null),
+      ...SEAL_COLUMNS.map(([, , valueOf]) => unchanged.map(({ record }) => valueOf(record) ?? null)),
     ]);
     return unchanged;
   }
 }
 
 function selectionValues(selection: SealedKeySelection): unknown[] {
-  const { bucketId, prefix, before, serverKeys, kms, keyId, keyVersion, settled } = selection;
+  const { bucketId, prefix, before, serverKeys, kms, keyId, keyVersion, settled, escrow } = selection;
   const bounded = prefix === undefined || prefix === '' ? undefined : prefix;
   return [
     bucketId,
@@ -322,6 +346,9 @@ function selectionValues(selection: SealedKeySelection): unknown[] {
     settled.map((key) => key.kms),
     settled.map((key) => key.keyId),
     settled.map((key) => key.keyVersion ?? null),
+    escrow.action,
+    escrow.action === 'add' ? escrow.kms : undefined,
+    escrow.action === 'add' ? escrow.keyId : undefined,
   ];
 }
 

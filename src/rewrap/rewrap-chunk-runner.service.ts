@@ -1,9 +1,17 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
-import { ObjectCipher } from '../crypto/object-cipher.service';
+import type { EncryptionRecord } from '../crypto/encryption.types';
+import { ObjectCipher, type RewrapSeals } from '../crypto/object-cipher.service';
+import type { WrappedDataKey } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
 import { encryptionRecord } from '../object-storage/encryption-columns';
-import { type Reseal, type SealedKey, SealedKeyRepository } from '../object-storage/sealed-key.repository';
+import {
+  type EscrowOrder,
+  type Reseal,
+  type SealedKey,
+  SealedKeyRepository,
+  type SettledKey,
+} from '../object-storage/sealed-key.repository';
 import { type LeasedChunk, type RewrapBatch, RewrapChunkRepository } from './rewrap-chunk.repository';
 import { RewrapJobRepository } from './rewrap-job.repository';
 import { selectionOf } from './rewrap-selection';
@@ -17,6 +25,8 @@ const RENEW_EVERY_MS = 3_000;
 const BATCH = 100;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 8_000;
+
+type KeyName = Pick<SettledKey, 'kms' | 'keyId'>;
 
 /** The job was paused or cancelled, or this process stops. */
 class Interrupted extends Error {}
@@ -146,11 +156,12 @@ export class RewrapChunkRunner {
       throw new DomainError('rewrap-incomplete-row', 'The version has no wrapped key');
     }
     const { kms, keyId } = order.target ?? record.wrappedKey;
-    return this.cipher.rewrap(
-      record,
-      { bucket: sealed.bucket, key: sealed.position.key },
-      { keyReference: `${kms}/${keyId}`, epoch: `${order.id}/${order.pass}` },
-    );
+    const location = { bucket: sealed.bucket, key: sealed.position.key };
+    return this.cipher.rewrap(record, location, {
+      keyReference: isSettled(record.wrappedKey, order.settled) ? undefined : `${kms}/${keyId}`,
+      escrow: escrowSeals(record, { kms, keyId }, order.escrow),
+      epoch: `${order.id}/${order.pass}`,
+    });
   }
 
   private reasonOf(error: unknown, order: RewrapOrder): { reason: string; message: string } {
@@ -176,6 +187,28 @@ export class RewrapChunkRunner {
       throw new Interrupted();
     }
   }
+}
+
+function isSettled({ kms, keyId, keyVersion }: WrappedDataKey, settled: readonly SettledKey[]): boolean {
+  return settled.some(
+    (key) => key.kms === kms && key.keyId === keyId && (key.keyVersion === undefined || key.keyVersion === keyVersion),
+  );
+}
+
+/** What is to be done with the second seal, which never is under the key of the first. */
+function escrowSeals(record: EncryptionRecord, first: KeyName, escrow: EscrowOrder): RewrapSeals['escrow'] {
+  const present = record.escrow?.wrappedKey;
+  if (escrow.action === 'drop') {
+    return 'drop';
+  }
+  if (escrow.action === 'keep' || (present !== undefined && isSameKey(present, escrow))) {
+    return present !== undefined && isSameKey(present, first) ? 'drop' : 'keep';
+  }
+  return isSameKey(first, escrow) ? 'drop' : { keyReference: `${escrow.kms}/${escrow.keyId}` };
+}
+
+function isSameKey(left: KeyName, right: KeyName): boolean {
+  return left.kms === right.kms && left.keyId === right.keyId;
 }
 
 /** Whether an error concerns the KMS as a whole and may pass, by itself or when an operator mends the credentials. */

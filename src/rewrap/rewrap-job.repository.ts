@@ -15,8 +15,9 @@ const READOUT = `SELECT j.*, (SELECT count(*) FROM rewrap_failure f WHERE f.job_
 const INSERT: Statement = {
   name: 'rewrap.insert',
   text: `INSERT INTO rewrap_job
-      (id, state, dry_run, target_kms, target_key_id, selection, rate_limit, concurrency, created_by, running_since)
-    VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, clock_timestamp())`,
+      (id, state, dry_run, target_kms, target_key_id, selection, rate_limit, concurrency, created_by,
+        escrow, escrow_kms, escrow_key_id, running_since)
+    VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp())`,
 };
 const FIND: Statement = { name: 'rewrap.find', text: `${READOUT} WHERE j.id = $1` };
 const LIST: Statement = { name: 'rewrap.list', text: `${READOUT} ORDER BY j.created_at DESC, j.id DESC LIMIT $1` };
@@ -89,7 +90,10 @@ export interface RewrapPlan {
 }
 
 /** A job to be stored. */
-export interface StoredRewrapJob extends Pick<RewrapOrder, 'id' | 'dryRun' | 'target' | 'selection' | 'rateLimit'> {
+export interface StoredRewrapJob extends Pick<
+  RewrapOrder,
+  'id' | 'dryRun' | 'target' | 'selection' | 'escrow' | 'rateLimit'
+> {
   readonly concurrency: number;
   readonly createdBy: string;
 }
@@ -109,6 +113,9 @@ export class RewrapJobRepository {
       job.rateLimit,
       job.concurrency,
       job.createdBy,
+      job.escrow.action,
+      job.escrow.action === 'add' ? job.escrow.kms : undefined,
+      job.escrow.action === 'add' ? job.escrow.keyId : undefined,
     ]);
     await this.announce(job.id);
   }

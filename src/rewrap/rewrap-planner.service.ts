@@ -36,16 +36,23 @@ export class RewrapPlanner {
   }
 
   private async settledKeys(order: RewrapOrder): Promise<SettledKey[]> {
-    const { target } = order;
+    const { target, escrow } = order;
+    if (escrow.action === 'add') {
+      await this.assertUsable(escrow);
+    }
     if (target === undefined) {
       return this.newestVersions(order);
     }
-    const trial = await this.kms.tryKey(`${target.kms}/${target.keyId}`);
-    const failure = trial.encryptionError ?? trial.decryptionError;
+    await this.assertUsable(target);
+    return [target];
+  }
+
+  private async assertUsable({ kms, keyId }: { readonly kms: string; readonly keyId: string }): Promise<void> {
+    const { encryptionError, decryptionError } = await this.kms.tryKey(`${kms}/${keyId}`);
+    const failure = encryptionError ?? decryptionError;
     if (failure !== undefined) {
       throw failure;
     }
-    return [target];
   }
 
   private async newestVersions(order: RewrapOrder): Promise<SettledKey[]> {

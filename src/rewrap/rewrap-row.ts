@@ -1,4 +1,4 @@
-import type { SettledKey } from '../object-storage/sealed-key.repository';
+import type { EscrowOrder, SettledKey } from '../object-storage/sealed-key.repository';
 import type {
   RewrapExcluded,
   RewrapJob,
@@ -20,6 +20,9 @@ export interface RewrapRow {
   readonly target_kms: string | null;
   readonly target_key_id: string | null;
   readonly selection: Omit<RewrapSelection, 'before'> & { readonly before?: string };
+  readonly escrow: EscrowOrder['action'];
+  readonly escrow_kms: string | null;
+  readonly escrow_key_id: string | null;
   readonly rate_limit: number | null;
   readonly concurrency: number;
   readonly settled: readonly SettledKey[];
@@ -60,6 +63,7 @@ export function rewrapOrder(row: RewrapRow): RewrapOrder {
     dryRun: row.dry_run,
     target: targetOf(row),
     selection: selectionOf(row),
+    escrow: escrowOf(row),
     settled: row.settled,
     rateLimit: row.rate_limit ?? undefined,
     concurrency: row.concurrency,
@@ -77,6 +81,8 @@ export function rewrapJob(row: RewrapReadoutRow): RewrapJob {
     dryRun: row.dry_run,
     target: targetOf(row),
     selection: { ...selectionOf(row), bucketId: undefined },
+    escrow: row.escrow,
+    escrowTarget: escrowTargetOf(row),
     rateLimit: row.rate_limit ?? undefined,
     concurrency: row.concurrency,
     progress: progressOf(row),
@@ -116,6 +122,18 @@ function targetOf(row: RewrapRow): RewrapOrder['target'] {
   return row.target_kms === null || row.target_key_id === null
     ? undefined
     : { kms: row.target_kms, keyId: row.target_key_id };
+}
+
+function escrowTargetOf({ escrow_kms, escrow_key_id }: RewrapRow): RewrapJob['escrowTarget'] {
+  return escrow_kms === null || escrow_key_id === null ? undefined : { kms: escrow_kms, keyId: escrow_key_id };
+}
+
+function escrowOf(row: RewrapRow): EscrowOrder {
+  const key = escrowTargetOf(row);
+  if (row.escrow === 'add' && key !== undefined) {
+    return { action: 'add', ...key };
+  }
+  return { action: row.escrow === 'drop' ? 'drop' : 'keep' };
 }
 
 function selectionOf({ selection }: RewrapRow): RewrapSelection {

@@ -6,7 +6,8 @@ export function selectionOf({
   selection,
   settled,
   target,
-}: Pick<RewrapOrder, 'selection' | 'settled' | 'target'>): SealedKeySelection {
+  escrow,
+}: Pick<RewrapOrder, 'selection' | 'settled' | 'target' | 'escrow'>): SealedKeySelection {
   const { bucketId, prefix, kms, keyId, keyVersion, before } = selection;
-  return { bucketId, prefix, kms, keyId, keyVersion, before, settled, serverKeys: target === undefined };
+  return { bucketId, prefix, kms, keyId, keyVersion, before, settled, escrow, serverKeys: target === undefined };
 }

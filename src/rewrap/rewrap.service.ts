@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { DataKeys } from '../kms/data-keys';
-import { SealedKeyRepository } from '../object-storage/sealed-key.repository';
+import { type EscrowOrder, SealedKeyRepository } from '../object-storage/sealed-key.repository';
 import { RewrapError } from './rewrap-error';
 import { RewrapJobRepository } from './rewrap-job.repository';
 import type { NewRewrapJob, RewrapFailure, RewrapJob, RewrapSelection, RewrapState } from './rewrap.types';
@@ -45,6 +45,7 @@ export class RewrapService {
       id,
       dryRun: order.dryRun,
       target: target === undefined ? undefined : { kms: target.kms, keyId: target.keyId },
+      escrow: this.escrowOrder(order),
       selection: { ...order.selection, bucketId: await this.bucketId(order.selection.bucket) },
       rateLimit: order.rateLimit,
       concurrency: order.concurrency ?? DEFAULT_CONCURRENCY,
@@ -109,6 +110,28 @@ export class RewrapService {
         remedy: 'Cancel it first, or wait.',
       });
     }
+  }
+
+  private escrowOrder({ target, escrow = 'keep', escrowTarget }: NewRewrapJob): EscrowOrder {
+    if (escrow !== 'add') {
+      if (escrowTarget !== undefined) {
+        throw new RewrapError('rewrap-invalid', 'A key for second seals goes with adding them only');
+      }
+      return { action: escrow };
+    }
+    const reference = escrowTarget ?? this.dataKeys.escrowReference();
+    if (reference === undefined) {
+      throw new RewrapError(
+        'rewrap-invalid',
+        'The deployment has no escrow, so the job has to name a key for second seals',
+      );
+    }
+    const { kms, keyId } = this.dataKeys.resolve(reference);
+    const first = target === undefined ? undefined : this.dataKeys.resolve(target);
+    if (first?.kms === kms && first.keyId === keyId) {
+      throw new RewrapError('rewrap-invalid', 'Both seals under the same key would be no escrow');
+    }
+    return { action: 'add', kms, keyId };
   }
 
   private async bucketId(bucket: string | undefined): Promise<number | undefined> {

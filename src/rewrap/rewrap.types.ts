@@ -1,4 +1,4 @@
-import type { SealedKind, SealedPosition, SettledKey } from '../object-storage/sealed-key.repository';
+import type { EscrowOrder, SealedKind, SealedPosition, SettledKey } from '../object-storage/sealed-key.repository';
 
 export type RewrapState = 'running' | 'paused' | 'cancelled' | 'completed' | 'failed';
 
@@ -25,6 +25,10 @@ export interface NewRewrapJob {
   /** Key reference to seal under; undefined means the newest version of the key that each object has. */
   readonly target?: string;
   readonly selection: RewrapSelection;
+  /** What is to become of second seals; they stay unless said. */
+  readonly escrow?: 'keep' | 'add' | 'drop';
+  /** Key reference for the second seals; the deployment's unless given. Only with `add`. */
+  readonly escrowTarget?: string;
   /** Counts and checks, changes nothing. */
   readonly dryRun: boolean;
   /** Objects a second over the whole fleet; as fast as it goes without. */
@@ -85,6 +89,8 @@ export interface RewrapJob {
   /** Undefined for a job that renews key versions. */
   readonly target?: { readonly kms: string; readonly keyId: string };
   readonly selection: RewrapSelection;
+  readonly escrow: EscrowOrder['action'];
+  readonly escrowTarget?: { readonly kms: string; readonly keyId: string };
   readonly rateLimit?: number;
   readonly concurrency: number;
   readonly progress: RewrapProgress;
@@ -121,6 +127,7 @@ export interface RewrapOrder {
   readonly dryRun: boolean;
   readonly target?: { readonly kms: string; readonly keyId: string };
   readonly selection: RewrapSelection;
+  readonly escrow: EscrowOrder;
   readonly settled: readonly SettledKey[];
   readonly rateLimit?: number;
   readonly concurrency: number;

@@ -212,7 +212,7 @@ export const OVERLAY_SUBSYSTEMS: readonly OverlaySubsystem[] = [
     subsystem: 'kms',
     prefix: 'STRONGROOM_KMS_',
     multipleTargets: false,
-    fields: ['default_target', 'cache_size', 'cache_ttl', 'probe_interval'],
+    fields: ['default_target', 'escrow_target', 'cache_size', 'cache_ttl', 'probe_interval'],
     secretFields: [],
     aliases: [
       { name: 'STRONGROOM_DATA_KEY_CACHE_SIZE', field: 'cache_size' },

@@ -2,7 +2,7 @@ import type { KeyUsage } from '../../object-storage/key-usage.service';
 
 /** Something that would be lost, or would fail, without a key. */
 export interface KeyReferenceEntry {
-  readonly kind: 'service-default-key' | 'bucket-default-encryption' | 'objects' | 'multipart-uploads';
+  readonly kind: 'service-default-key' | 'bucket-default-encryption' | 'objects' | 'multipart-uploads' | 'second-seals';
   /** The bucket, or the key version; empty where the KMS tells no version. */
   readonly id: string;
   readonly detail: string;
@@ -29,13 +29,17 @@ export function impactOf(usage: KeyUsage, isServiceDefault: boolean): KeyImpact 
       detail: 'The bucket encrypts with it by default',
     });
   }
-  for (const { keyVersion, objects, bytes, uploads } of usage.versions) {
+  for (const { keyVersion, objects, bytes, uploads, escrowObjects, escrowUploads } of usage.versions) {
     const id = keyVersion ?? '';
     if (objects > 0) {
       references.push({ kind: 'objects', id, detail: `${objects} object versions of ${bytes} bytes` });
     }
     if (uploads > 0) {
       references.push({ kind: 'multipart-uploads', id, detail: `${uploads} uploads in progress` });
+    }
+    if (escrowObjects + escrowUploads > 0) {
+      const detail = `${escrowObjects} object versions and ${escrowUploads} uploads fall back on it when their first KMS is lost`;
+      references.push({ kind: 'second-seals', id, detail });
     }
   }
   return { keyId: usage.keyId, kms: usage.kms, references, usage };

@@ -121,7 +121,9 @@ export class KeyPageDto {
 }
 
 class KeyReferenceEntryDto {
-  @ApiProperty({ enum: ['service-default-key', 'bucket-default-encryption', 'objects', 'multipart-uploads'] })
+  @ApiProperty({
+    enum: ['service-default-key', 'bucket-default-encryption', 'objects', 'multipart-uploads', 'second-seals'],
+  })
   kind!: string;
 
   @ApiProperty({ description: 'Bucket, KMS or key version' })
