@@ -26,16 +26,20 @@ const ESCROW = [
   ['escrow_key_version', 'text'],
 ] as const;
 
-const TABLES = ['object_version', 'multipart_upload'];
+const ADDED = ESCROW.map(([name, type]) => `ADD ${name} ${type}`).join(', ');
+const DROPPED = ESCROW.map(([name]) => `DROP ${name}`).join(', ');
+const ADD_TO_OBJECTS = `ALTER TABLE object_version ${ADDED}`;
+const ADD_TO_UPLOADS = `ALTER TABLE multipart_upload ${ADDED}`;
+const DROP_FROM_UPLOADS = `ALTER TABLE multipart_upload ${DROPPED}`;
+const DROP_FROM_OBJECTS = `ALTER TABLE object_version ${DROPPED}`;
 
 /** Room for a second seal beside every object key, and for what a bucket and a rewrap job say about it. */
 export class CreateEscrow1764000000122 implements MigrationInterface {
   readonly name = 'CreateEscrow1764000000122';
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const table of TABLES) {
-      await runner.query(`ALTER TABLE ${table} ${ESCROW.map(([name, type]) => `ADD ${name} ${type}`).join(', ')}`);
-    }
+    await runner.query(ADD_TO_OBJECTS);
+    await runner.query(ADD_TO_UPLOADS);
     await runner.query(`
       CREATE INDEX object_version_escrow ON object_version (escrow_kms, escrow_key_id, escrow_key_version) INCLUDE (size, bucket_key)
         WHERE escrow_kms IS NOT NULL`);
@@ -56,9 +60,8 @@ export class CreateEscrow1764000000122 implements MigrationInterface {
     await runner.query(`ALTER FUNCTION object_commit_single_seal RENAME TO object_commit`);
     await runner.query(`ALTER TABLE rewrap_job DROP escrow, DROP escrow_kms, DROP escrow_key_id`);
     await runner.query(`ALTER TABLE bucket DROP escrow`);
-    for (const table of TABLES) {
-      await runner.query(`ALTER TABLE ${table} ${ESCROW.map(([name]) => `DROP ${name}`).join(', ')}`);
-    }
+    await runner.query(DROP_FROM_UPLOADS);
+    await runner.query(DROP_FROM_OBJECTS);
   }
 }
 

@@ -59,13 +59,19 @@ export function encryptionValues(record: EncryptionRecord | undefined): unknown[
     record?.context === undefined ? undefined : JSON.stringify(record.context),
     record?.bucketKey,
     record?.multipart ?? false,
-    record?.escrow?.iv,
-    record?.escrow?.sealAlgorithm,
-    record?.escrow?.sealedKey,
-    record?.escrow?.wrappedKey.ciphertext,
-    record?.escrow?.wrappedKey.kms,
-    record?.escrow?.wrappedKey.keyId,
-    record?.escrow?.wrappedKey.keyVersion,
+    ...escrowValues(record?.escrow),
+  ];
+}
+
+function escrowValues(escrow: EscrowSeal | undefined): unknown[] {
+  return [
+    escrow?.iv,
+    escrow?.sealAlgorithm,
+    escrow?.sealedKey,
+    escrow?.wrappedKey.ciphertext,
+    escrow?.wrappedKey.kms,
+    escrow?.wrappedKey.keyId,
+    escrow?.wrappedKey.keyVersion,
   ];
 }
 
