@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { drip } from './drip';
 
 /** How the scripted KES starts. */
 export interface FakeKesOptions {
@@ -26,6 +27,8 @@ export type KesFault =
   | { readonly type: 'answer'; readonly status: number; readonly text: string }
   /** Never answers. */
   | { readonly type: 'hang' }
+  /** Answers a byte at a time, without end. */
+  | { readonly type: 'drip' }
   | { readonly type: 'reset' };
 
 /** The handle tests hold on a running scripted KES. */
@@ -163,6 +166,9 @@ class KesServer implements FakeKes {
         response.writeHead(fault.status).end(fault.text);
         return true;
       case 'hang':
+        return true;
+      case 'drip':
+        drip(response);
         return true;
       case 'reset':
         response.socket?.destroy();

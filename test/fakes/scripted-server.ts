@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { drip } from './drip';
 
 /** Where a scripted service listens. */
 export interface ScriptedServerOptions {
@@ -36,6 +37,8 @@ export type ScriptedFault =
   | { readonly type: 'answer'; readonly status: number; readonly text: string }
   /** Never answers. */
   | { readonly type: 'hang' }
+  /** Answers a byte at a time, without end. */
+  | { readonly type: 'drip' }
   | { readonly type: 'reset' }
   /** Does what was asked and breaks the connection instead of answering. */
   | { readonly type: 'lose-answer' };
@@ -101,6 +104,10 @@ export class ScriptedServer {
     this.requests.push(request);
     const fault = this.nextFault(request);
     if (fault?.type === 'hang') {
+      return;
+    }
+    if (fault?.type === 'drip') {
+      drip(response);
       return;
     }
     if (fault?.type === 'reset') {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { drip } from './drip';
 import { createListVerbGateway, LIST_METHOD } from './list-verb';
 import { FakeKv } from './vault-kv';
 import {
@@ -43,6 +44,8 @@ export type FaultAction =
   | { readonly type: 'delay'; readonly milliseconds: number }
   /** Never answers. */
   | { readonly type: 'hang' }
+  /** Answers a byte at a time, without end. */
+  | { readonly type: 'drip' }
   | { readonly type: 'reset' }
   /** Does what was asked and breaks the connection instead of answering. */
   | { readonly type: 'lose-answer' };
@@ -325,6 +328,9 @@ class VaultServer implements FakeVault {
         await new Promise((resolve) => setTimeout(resolve, action.milliseconds));
         return false;
       case 'hang':
+        return true;
+      case 'drip':
+        drip(response);
         return true;
       case 'lose-answer':
         this.route(request);

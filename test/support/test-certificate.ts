@@ -1,8 +1,14 @@
 import { generate } from 'selfsigned';
 
-/** A server certificate that is its own authority, for 127.0.0.1 and localhost; PEM. */
-export async function testCertificate(): Promise<{ cert: string; key: string }> {
+const DAY_MS = 86_400_000;
+
+/**
+ * A server certificate that is its own authority, for 127.0.0.1 and localhost; PEM.
+ * @param period when it is valid; a year from now unless given
+ */
+export async function testCertificate(period?: { from: Date; until: Date }): Promise<{ cert: string; key: string }> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    ...(period === undefined ? {} : { notBeforeDate: period.from, notAfterDate: period.until }),
     extensions: [
       { name: 'basicConstraints', cA: true, critical: true },
       {
@@ -15,4 +21,10 @@ export async function testCertificate(): Promise<{ cert: string; key: string }> 
     ],
   });
   return { cert, key };
+}
+
+/** The same, but run out since yesterday. */
+export function expiredCertificate(): Promise<{ cert: string; key: string }> {
+  const now = Date.now();
+  return testCertificate({ from: new Date(now - 30 * DAY_MS), until: new Date(now - DAY_MS) });
 }
