@@ -55,7 +55,12 @@ export class KmsTarget {
     readonly version: number,
     policy: CallPolicyOptions,
   ) {
+    // The instance that this one replaces may have left its breaker open.
+    kmsCircuitOpen.set(this.labels, 0);
     this.policy = new KmsCallPolicy(this.kms, provider.type, policy, (state) => {
+      if (this.retired) {
+        return;
+      }
       this.logger.warn(`KMS ${this.kms}: circuit breaker is ${state}`);
       kmsCircuitOpen.set(this.labels, state === 'closed' ? 0 : 1);
     });

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -19,7 +19,12 @@ const WORKERS = 2;
 const RETRIES = 1;
 const ATTEMPTS = RETRIES + 1;
 const BREAKER_THRESHOLD = 5;
-const UNAVAILABLE = { name: 'ServiceUnavailable', $metadata: { httpStatusCode: 503 } };
+/** Clients are told when to come back. */
+const UNAVAILABLE = {
+  name: 'ServiceUnavailable',
+  $metadata: { httpStatusCode: 503 },
+  $response: { headers: { 'retry-after': '5' } },
+};
 const SIZE = 50_000;
 
 interface Step {
@@ -49,6 +54,7 @@ describe('KMS faults, as clients of the store see them', () => {
     await database.connect();
     await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   });
+  afterEach(() => [vault, aws, kes].forEach((kms) => kms.clearFaults()));
   afterAll(async () => {
     await database.end();
     await server.stop();
@@ -83,13 +89,16 @@ describe('KMS faults, as clients of the store see them', () => {
     expect(status).toBe(200);
     return body.steps;
   };
-  const attemptFailures = async (kms: FaultyKms, operation: string): Promise<number> => {
-    const text = await (await fetch(`${server.endpoint}/metrics`)).text();
-    const lines = text.split('\n').filter((line) => line.startsWith('strongroom_kms_attempt_failures_total{'));
+  /** The sum of a metric over its label values, of one kind of KMS. */
+  const metric = async (name: string, kms: FaultyKms, label = ''): Promise<number> => {
+    const lines = (await (await fetch(`${server.endpoint}/metrics`)).text()).split('\n');
     return lines
-      .filter((line) => line.includes(`provider="${kms.type}"`) && line.includes(`operation="${operation}"`))
+      .filter((line) => line.startsWith(`${name}{`) && line.includes(`provider="${kms.type}"`) && line.includes(label))
       .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
   };
+  const failedWraps = (kms: FaultyKms): Promise<number> =>
+    metric('strongroom_kms_attempt_failures_total', kms, 'operation="generate"');
+  const circuitOpen = (kms: FaultyKms): Promise<number> => metric('strongroom_kms_circuit_open', kms);
   const rowsOf = async (key: string): Promise<number> =>
     (await database.query('SELECT FROM object_version WHERE key = $1', [key])).rowCount ?? 0;
 
@@ -127,12 +136,14 @@ describe('KMS faults, as clients of the store see them', () => {
       'fault %s: 503 after the configured attempts, nothing stored, well again without a restart',
       async (fault) => {
         const before = await prepare(kms(), String(fault));
-        const uses = kms().uses();
+        const [uses, { connections }] = [kms().uses(), kms().gateway];
         kms().inject(fault);
         await expect(put(kms(), before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
         expect(kms().uses().wraps - uses.wraps).toBe(ATTEMPTS);
         await expect(get(before.key)).rejects.toMatchObject(UNAVAILABLE);
         expect(kms().uses().unwraps - uses.unwraps).toBe(ATTEMPTS);
+        // No attempt that was given up goes on holding a connection.
+        await eventually(() => expect(kms().gateway.connections).toBeLessThanOrEqual(connections));
         kms().clearFaults();
         await expectRecovery(kms(), before);
       },
@@ -140,10 +151,10 @@ describe('KMS faults, as clients of the store see them', () => {
 
     it('refuses connections: 503 after the configured attempts, and well again when it is back', async () => {
       const before = await prepare(kms(), 'connection refused');
-      const failures = await attemptFailures(kms(), 'generate');
+      const failures = await failedWraps(kms());
       await kms().gateway.takeDown();
       await expect(put(kms(), before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
-      expect((await attemptFailures(kms(), 'generate')) - failures).toBe(ATTEMPTS);
+      expect((await failedWraps(kms())) - failures).toBe(ATTEMPTS);
       await expect(get(before.key)).rejects.toMatchObject(UNAVAILABLE);
       await kms().gateway.bringUp();
       await expectRecovery(kms(), before);
@@ -284,7 +295,10 @@ describe('KMS faults, as clients of the store see them', () => {
         action: { type: 'answer', status: 200, text: JSON.stringify({ data }) },
         path: /^transit\/decrypt\//,
       });
-      await expect(get(key)).rejects.toMatchObject({ $metadata: { httpStatusCode: 500 } });
+      await expect(get(key)).rejects.toMatchObject({
+        name: 'InternalError',
+        $metadata: { httpStatusCode: 500 },
+      });
       vault.fake.clearFaults();
       expect((await get(key)).equals(body)).toBe(true);
     });
@@ -338,6 +352,27 @@ describe('KMS faults, as clients of the store see them', () => {
       }
     });
 
+    it('has a node that accepts and never answers: the next attempt goes to the other', async () => {
+      const silent = await Gateway.open(vault.fake.url);
+      try {
+        await configure(vault, { endpoint: `${silent.url},${vault.gateway.url}` });
+        const body = randomBytes(SIZE);
+        await put(vault, 'not silent yet', body);
+        const timeouts = await metric('strongroom_kms_attempt_failures_total', vault, 'error="kms-timeout"');
+        await silent.silence();
+        for (let count = 0; count < 8; count++) {
+          await put(vault, `silent ${count}`, body);
+        }
+        expect((await get('not silent yet')).equals(body)).toBe(true);
+        const more = await metric('strongroom_kms_attempt_failures_total', vault, 'error="kms-timeout"');
+        expect(more - timeouts).toBeGreaterThanOrEqual(1);
+        expect(more - timeouts).toBeLessThanOrEqual(WORKERS);
+      } finally {
+        await silent.takeDown();
+        await configure(vault);
+      }
+    });
+
     it('fails for long: the breakers spare it, and close by themselves', async () => {
       const before = await prepare(vault, 'breaker');
       const { wraps } = vault.uses();
@@ -345,9 +380,55 @@ describe('KMS faults, as clients of the store see them', () => {
       for (let count = 0; count < 20; count++) {
         await expect(put(vault, before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
       }
-      expect(vault.uses().wraps - wraps).toBeLessThanOrEqual(WORKERS * BREAKER_THRESHOLD);
+      const asked = vault.uses().wraps - wraps;
+      expect(asked).toBeGreaterThanOrEqual(BREAKER_THRESHOLD);
+      expect(asked).toBeLessThanOrEqual(WORKERS * BREAKER_THRESHOLD);
+      expect(await circuitOpen(vault)).toBe(1);
       vault.clearFaults();
+      await eventually(async () => {
+        const body = randomBytes(SIZE);
+        await Promise.all(Array.from({ length: 8 }, (_, index) => put(vault, `after the break ${index}`, body)));
+      });
       await expectRecovery(vault, before);
+    });
+
+    it('takes a new configuration while breakers are open, and begins with closed ones', async () => {
+      const before = await prepare(vault, 'reconfigured');
+      vault.inject(500);
+      for (let count = 0; count < 10; count++) {
+        await expect(put(vault, before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
+      }
+      expect(await circuitOpen(vault)).toBe(1);
+      vault.clearFaults();
+      await configure(vault);
+      expect(await circuitOpen(vault)).toBe(0);
+      await put(vault, before.refused, before.body);
+      expect((await get(before.key)).equals(before.body)).toBe(true);
+    });
+
+    it('hangs with everything: the rest is served, and a forced change is applied by all workers', async () => {
+      const { key, body } = await prepare(vault, 'hangs with everything');
+      const { wraps } = vault.uses();
+      vault.fake.inject({ action: { type: 'hang' } });
+      for (const more of [{ Key: 'plain' }, { Key: 'sse-s3', ServerSideEncryption: 'AES256' as const }]) {
+        await s3.send(new PutObjectCommand({ Bucket: BUCKET, Body: body, ...more }));
+        expect((await get(more.Key)).equals(body)).toBe(true);
+      }
+      const customer = randomBytes(32);
+      const SSECustomerKey = customer.toString('base64');
+      const SSECustomerKeyMD5 = createHash('md5').update(customer).digest('base64');
+      const sseC = { Bucket: BUCKET, Key: 'sse-c', SSECustomerAlgorithm: 'AES256', SSECustomerKey, SSECustomerKeyMD5 };
+      await s3.send(new PutObjectCommand({ ...sseC, Body: body }));
+      const { Body } = await s3.send(new GetObjectCommand(sseC));
+      expect(Buffer.from(await Body!.transformToByteArray()).equals(body)).toBe(true);
+      await put(aws, 'under another KMS', body);
+      expect((await get('under another KMS')).equals(body)).toBe(true);
+      expect(vault.uses().wraps).toBe(wraps);
+
+      const forced = await server.admin('POST', `${pathOf(vault)}?force`, { comment: 'while it hangs' });
+      expect(forced).toMatchObject({ status: 200, body: { propagation: { processes: WORKERS, lagging: 0 } } });
+      vault.clearFaults();
+      await eventually(async () => expect((await get(key)).equals(body)).toBe(true));
     });
   });
 });

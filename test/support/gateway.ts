@@ -13,6 +13,7 @@ export class Gateway {
   url = '';
   private server: Server | undefined;
   private port = 0;
+  private silent = false;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
@@ -29,7 +30,7 @@ export class Gateway {
     return gateway;
   }
 
-  /** Connections that are open now. */
+  /** Connections through it that are open now. */
   get connections(): number {
     return this.sockets.size / 2;
   }
@@ -43,9 +44,17 @@ export class Gateway {
     this.port = (this.server.address() as AddressInfo).port;
   }
 
+  /** Cuts every connection; further ones are accepted and never answered, as by a host whose process hangs. */
+  async silence(): Promise<void> {
+    await this.takeDown();
+    this.silent = true;
+    await this.bringUp();
+  }
+
   /** Cuts every connection and refuses further ones. */
   async takeDown(): Promise<void> {
     const server = this.server;
+    this.silent = false;
     this.server = undefined;
     if (server) {
       const closed = once(server, 'close');
@@ -63,6 +72,12 @@ export class Gateway {
   }
 
   private join(client: Socket): void {
+    if (this.silent) {
+      this.sockets.add(client);
+      client.on('error', () => undefined);
+      client.once('close', () => this.sockets.delete(client));
+      return;
+    }
     const service = connect(Number(this.service.port), this.service.hostname);
     for (const [socket, other] of [
       [client, service],
