@@ -38,7 +38,7 @@ export class DareSealer implements SealingStage {
   private readonly cipherId: number;
   private readonly streamNonce: Buffer;
   private readonly packageNonce = Buffer.alloc(NONCE_BYTES);
-  private readonly lastSequence: number;
+  private lastSequence: number;
   /** Plaintext bytes that no package has been started for. */
   private remaining: number;
   /** Plaintext bytes that the current package still takes. */
@@ -86,6 +86,19 @@ export class DareSealer implements SealingStage {
       }
     }
     return sealed;
+  }
+
+  /**
+   * Corrects the announced size: this many bytes are still to come. Only between packages.
+   * @param bytes at most one package
+   * @throws RangeError when a package has been begun, or they do not fit into one
+   */
+  endAfter(bytes: number): void {
+    if (this.cipher !== undefined || bytes > PAYLOAD_BYTES) {
+      throw new RangeError('The size can only be corrected between packages, and to one package at most');
+    }
+    this.remaining = bytes;
+    this.lastSequence = this.sequence;
   }
 
   /** @throws RangeError when fewer bytes have come than were announced */

@@ -40,6 +40,23 @@ describe.each<EncryptedMode>(['sse-s3', 'sse-kms', 'sse-c', 'dsse-kms'])('stages
     expect(open(mode, stored, size).equals(plaintext)).toBe(true);
   });
 
+  it.each([0, 1, KIB_64 - 32, KIB_64, KIB_64 + 1, 2 * KIB_64, SIZE])(
+    'round-trip %d bytes whose number was not known beforehand',
+    (size) => {
+      const plaintext = material.subarray(0, size);
+      const stage = sealingStage(mode, objectKey, undefined, undefined);
+      const sealed: Buffer[] = [];
+      for (let at = 0; at < size; at += 50_001) {
+        const chunk = Buffer.from(plaintext.subarray(at, at + 50_001));
+        sealed.push(...stage.update(chunk));
+        chunk.fill(0);
+      }
+      const stored = Buffer.concat([...sealed, ...stage.final()]);
+      expect(stored.length).toBe(storedSize(mode, size));
+      expect(open(mode, stored, size).equals(plaintext)).toBe(true);
+    },
+  );
+
   it('open any range from the planned bytes alone', () => {
     const stored = seal(mode, material, 7);
     const edge = fc.oneof(

@@ -2,6 +2,7 @@ import { planRange, sealedSize } from './dare';
 import { DareOpener } from './dare-opener';
 import { DareSealer } from './dare-sealer';
 import { deriveLayerKeys, derivePartKey } from './key-derivation';
+import { OpenEndedSealer } from './open-ended-sealer';
 import type { DareCipher, DareRange, EncryptionMode, OpeningStage, SealingStage } from './encryption.types';
 
 export type EncryptedMode = Exclude<EncryptionMode, 'none'>;
@@ -60,18 +61,21 @@ export function planRead(mode: EncryptedMode, plaintextSize: number, first: numb
  *
  * @param objectKey 32 bytes; copied, so it may be zeroed afterwards
  * @param part part number when the object is uploaded in parts
- * @param plaintextSize bytes of the object or part, exactly
+ * @param plaintextSize bytes of the object or part, exactly; undefined when only the end will tell
  * @param cipher AES-256-GCM when left out
  */
 export function sealingStage(
   mode: EncryptedMode,
   objectKey: Buffer,
   part: number | undefined,
-  plaintextSize: number,
+  plaintextSize: number | undefined,
   cipher?: DareCipher,
 ): SealingStage {
   return withDataKeys(mode, objectKey, part, (keys) => {
-    const [outermost, ...inner] = keys.map((key, layer) => {
+    const [outermost, ...inner] = keys.map((key, layer): SealingStage => {
+      if (plaintextSize === undefined) {
+        return new OpenEndedSealer(key, cipher);
+      }
       const size = layer === keys.length - 1 ? plaintextSize : sealedSize(plaintextSize);
       return new DareSealer(key, { cipher, plaintextSize: size });
     });

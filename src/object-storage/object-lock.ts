@@ -34,7 +34,7 @@ export function mayReplaceRetention(
     return true;
   }
   const longer = next.until !== undefined && Date.parse(next.until) >= Date.parse(current.until);
-  if (longer && (next.mode === current.mode || next.mode === 'COMPLIANCE')) {
+  if (longer && next.mode === current.mode) {
     return true;
   }
   return current.mode === 'GOVERNANCE' && bypass;

@@ -56,7 +56,7 @@ export class ObjectWriter {
         request.mode,
         pending.objectKey,
         undefined,
-        plan.body.expectation.length,
+        exactSize(plan.body),
         this.settings.dareCipher,
       );
       return await this.store(plan, stage, request.mode, pending.record);
@@ -80,7 +80,7 @@ export class ObjectWriter {
     const stage =
       mode === 'none' || objectKey === undefined
         ? undefined
-        : sealingStage(mode, objectKey, part, plan.body.expectation.length, this.settings.dareCipher);
+        : sealingStage(mode, objectKey, part, exactSize(plan.body), this.settings.dareCipher);
     return this.store(plan, stage, mode, undefined);
   }
 
@@ -121,6 +121,10 @@ export class ObjectWriter {
       stream.destroy();
     }
   }
+}
+
+function exactSize({ expectation }: ObjectBody): number | undefined {
+  return expectation.lengthIsLimit === true ? undefined : expectation.length;
 }
 
 /** Whether a stream failed because its peer went away. */

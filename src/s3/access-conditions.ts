@@ -40,6 +40,9 @@ export function conditionsOf(call: S3Call, versionId = call.versionId): AccessRe
   for (const key in QUERY_KEYS) {
     conditions[key] = call.query.get(QUERY_KEYS[key] as string);
   }
+  for (const [key, value] of requestTags(call)) {
+    conditions[`s3:RequestObjectTag/${key}`] = value;
+  }
   if (call.signature !== undefined) {
     const { signature } = call;
     const header = signature.presigned ? 'REST-QUERY-STRING' : 'REST-HEADER';
@@ -50,6 +53,15 @@ export function conditionsOf(call: S3Call, versionId = call.versionId): AccessRe
     }
   }
   return conditions;
+}
+
+/** The condition keys of tags that an object has. */
+export function existingTagConditions(tags: Readonly<Record<string, string>>): AccessRequest['conditions'] {
+  return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`s3:ExistingObjectTag/${key}`, value]));
+}
+
+function requestTags(call: S3Call): URLSearchParams {
+  return new URLSearchParams(headerOf(call.headers, 'x-amz-tagging') ?? '');
 }
 
 /** The peer's address; an IPv4 address that arrived on an IPv6 socket is written as IPv4, as policies write it. */

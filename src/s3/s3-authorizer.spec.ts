@@ -1,10 +1,12 @@
 import {
   CopyObjectCommand,
   CreateBucketCommand,
+  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
   PutBucketEncryptionCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   type S3Client,
   type S3ServiceException,
@@ -88,6 +90,51 @@ describe('permissions on the S3 face', () => {
     const copy = new CopyObjectCommand({ Bucket: 'team', Key: 'stolen', CopySource: 'other/secret' });
     expect(await outcome(writer.send(copy))).toBe('AccessDenied');
     writer.destroy();
+  });
+
+  it('follow the tags an object has, and the prefix a missing key would be listed under', async () => {
+    const guest = await userWith('tag-reader', [{ Effect: 'Allow', Action: 's3:ListAllMyBuckets', Resource: '*' }]);
+    await root.send(new CreateBucketCommand({ Bucket: 'tagged' }));
+    await root.send(new PutObjectCommand({ Bucket: 'tagged', Key: 'open', Body: 'x', Tagging: 'open=yes' }));
+    await root.send(new PutObjectCommand({ Bucket: 'tagged', Key: 'shut', Body: 'x', Tagging: 'open=no' }));
+    const statement = (action: string, resource: string, condition: object): object => ({
+      Effect: 'Allow',
+      Principal: '*',
+      Action: action,
+      Resource: `arn:aws:s3:::tagged${resource}`,
+      Condition: condition,
+    });
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        statement('s3:GetObject', '/*', { StringEquals: { 's3:ExistingObjectTag/open': 'yes' } }),
+        statement('s3:PutObject', '/*', { StringEquals: { 's3:RequestObjectTag/open': 'no' } }),
+        statement('s3:PutObjectTagging', '/*', {}),
+        statement('s3:GetObject', '/p*', {}),
+        statement('s3:ListBucket', '', { StringLike: { 's3:prefix': 'public/*' } }),
+      ],
+    });
+    await root.send(new PutBucketPolicyCommand({ Bucket: 'tagged', Policy }));
+    const get = (Key: string): Promise<string> => outcome(guest.send(new GetObjectCommand({ Bucket: 'tagged', Key })));
+    const put = (Tagging: string): Promise<string> =>
+      outcome(guest.send(new PutObjectCommand({ Bucket: 'tagged', Key: 'new', Body: 'x', Tagging })));
+    expect([await get('open'), await get('shut')]).toEqual(['ok', 'AccessDenied']);
+    expect([await put('open=no'), await put('open=yes')]).toEqual(['ok', 'AccessDenied']);
+    expect([await get('public/none'), await get('private/none')]).toEqual(['NoSuchKey', 'AccessDenied']);
+  });
+
+  it('are needed to lock objects, and to bypass governance', async () => {
+    const writer = await userWith('lock-writer', [
+      { Effect: 'Allow', Action: ['s3:PutObject', 's3:DeleteObject*'], Resource: 'arn:aws:s3:::locked/*' },
+    ]);
+    await root.send(new CreateBucketCommand({ Bucket: 'locked', ObjectLockEnabledForBucket: true }));
+    const lock = { ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: new Date(Date.now() + 60_000) } as const;
+    const put = new PutObjectCommand({ Bucket: 'locked', Key: 'k', Body: 'x', ...lock });
+    expect(await outcome(writer.send(put))).toBe('AccessDenied');
+    const { VersionId } = await root.send(put);
+    const remove = new DeleteObjectCommand({ Bucket: 'locked', Key: 'k', VersionId, BypassGovernanceRetention: true });
+    expect(await outcome(writer.send(remove))).toBe('AccessDenied');
+    expect(await outcome(root.send(remove))).toBe('ok');
   });
 
   it('are asked for each KMS key, of the request and of the bucket rule', async () => {

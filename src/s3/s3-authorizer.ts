@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import { IdentityService } from '../identity/identity.service';
+import type { AccessRequest } from '../identity/identity.types';
 import { DataKeys } from '../kms/data-keys';
 import { BucketService } from '../object-storage/bucket.service';
+import { ObjectService } from '../object-storage/object.service';
 import type { KeyGuard } from '../object-storage/object-storage.types';
-import { conditionsOf } from './access-conditions';
+import { conditionsOf, existingTagConditions } from './access-conditions';
 import type { S3Call } from './s3-call';
 import { S3Error } from './s3-error';
 
@@ -36,6 +38,7 @@ export class S3Authorizer {
   constructor(
     private readonly identity: IdentityService,
     private readonly buckets: BucketService,
+    private readonly objects: ObjectService,
     private readonly dataKeys: DataKeys,
   ) {}
 
@@ -67,16 +70,59 @@ export class S3Authorizer {
     if (call.principal.kind === 'root') {
       return true;
     }
+    return this.#decide(call, action, bucket, key, versionId, {});
+  }
+
+  /** Whether the caller may list a key's name, and so may learn that there is no such key. */
+  async allowsListing(call: S3Call, bucket: string, key: string): Promise<boolean> {
+    return (
+      call.principal.kind === 'root' || this.#decide(call, 's3:ListBucket', bucket, '', undefined, { 's3:prefix': key })
+    );
+  }
+
+  async #decide(
+    call: S3Call,
+    action: string,
+    bucket: string,
+    key: string,
+    versionId: string | undefined,
+    further: AccessRequest['conditions'],
+  ): Promise<boolean> {
+    const policy = await this.#policyOf(call, bucket);
     const decision = await this.identity.authorize(
       {
         principal: call.principal,
         action: versionId === undefined ? action : (VERSION_ACTIONS[action] ?? action),
         resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
-        conditions: conditionsOf(call, versionId),
+        conditions: {
+          ...conditionsOf(call, versionId),
+          ...(key === '' ? {} : await this.#existingTags(policy, bucket, key, versionId)),
+          ...further,
+        },
       },
-      await this.#policyOf(call, bucket),
+      policy,
     );
     return decision.allowed;
+  }
+
+  /** Tags are looked up only for a bucket policy that asks for them. */
+  async #existingTags(
+    policy: string | undefined,
+    bucket: string,
+    key: string,
+    versionId: string | undefined,
+  ): Promise<AccessRequest['conditions']> {
+    if (policy === undefined || !/s3:ExistingObjectTag/i.test(policy)) {
+      return {};
+    }
+    try {
+      return existingTagConditions((await this.objects.getTags(bucket, { key, versionId })).tags);
+    } catch (error) {
+      if (error instanceof DomainError) {
+        return {};
+      }
+      throw error;
+    }
   }
 
   /** The same as {@link allows}. @throws S3Error AccessDenied */

@@ -90,7 +90,7 @@ export class ObjectReadOperations {
       return await work;
     } catch (error) {
       const missing = error instanceof DomainError && error.kind === 'NoSuchKey';
-      if (missing && !(await this.authorizer.allows(call, 's3:ListBucket', call.bucket))) {
+      if (missing && !(await this.authorizer.allowsListing(call, call.bucket, call.key))) {
         throw new S3Error('AccessDenied');
       }
       throw error;

@@ -80,9 +80,9 @@ async function readTags(call: S3Call, limit: number): Promise<Tags> {
 }
 
 function taggingXml(tags: Tags): string {
-  const set = Object.entries(tags).map(([key, value]) =>
-    element('Tag', textElement('Key', key) + textElement('Value', value)),
-  );
+  const set = Object.keys(tags)
+    .sort()
+    .map((key) => element('Tag', textElement('Key', key) + textElement('Value', tags[key])));
   return xmlDocument('Tagging', element('TagSet', set.join('')));
 }
 
