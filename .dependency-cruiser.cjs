@@ -131,7 +131,7 @@ module.exports = {
     vendor('prom-client', 'prom-client', '\\.metrics\\.ts$|^src/observability/'),
     vendor('yaml', 'yaml', '^src/settings/'),
     vendor('hash-wasm', 'hash-wasm', '^src/(crypto|object-storage|admin/minio)/'),
-    vendor('node-rs', '@node-rs', '^src/(crypto|object-storage)/'),
+    vendor('node-rs', '@node-rs', '^src/(crypto|object-storage)/|^src/kms/providers/gcp'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
