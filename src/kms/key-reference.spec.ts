@@ -13,6 +13,12 @@ describe('parseKeyReference', () => {
     ['arn:aws:kms:us-east-1:123456789012:key/my-key', { keyId: 'my-key' }],
     ['arn:aws:kms:::key/my-key', { keyId: 'my-key' }],
     ['arn:aws:kms:::key/vault:eu/my-key', { type: 'vault', target: 'eu', keyId: 'my-key' }],
+    ['projects/p/locations/l/keyRings/r/cryptoKeys/k', { keyId: 'projects/p/locations/l/keyRings/r/cryptoKeys/k' }],
+    [
+      'gcp:eu/projects/p/locations/l/keyRings/r/cryptoKeys/k',
+      { type: 'gcp', target: 'eu', keyId: 'projects/p/locations/l/keyRings/r/cryptoKeys/k' },
+    ],
+    ['projects/k', { target: 'projects', keyId: 'k' }],
     ['arn:aws:kms:vault:eu/my-key', { type: 'vault', target: 'eu', keyId: 'my-key' }],
   ])('takes %s apart', (reference, expected) => {
     expect(parseKeyReference(reference)).toEqual(expected);

@@ -11,12 +11,14 @@ const ARN_PREFIX = 'arn:aws:kms:';
 const FULL_ARN_RESOURCE = /^[a-z0-9-]*:[0-9]*:(?:key\/)?(.+)$/;
 const ALIAS_PREFIX = 'alias/';
 const TYPED = /^([a-z][a-z0-9_]*):([^/:]+)(?:\/(.+))?$/;
+const GOOGLE_RESOURCE = /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/;
 const MAX_LENGTH = 512;
 
 /**
  * Takes a key reference apart: `key`, `target/key`, `type:target/key`, `type:target` (its default key), and each of them
  * behind `arn:aws:kms:` as MinIO writes it or as the resource of a full ARN (`arn:aws:kms:region:account:key/id`). What AWS
- * clients write as `alias/name` is the key `name`; no target can have that name.
+ * clients write as `alias/name` is the key `name`; no target can have that name. The full resource name of a key of Google
+ * Cloud is a key in the default target.
  *
  * @throws KmsError `kms-invalid-request` for an empty, overlong or control-character reference
  */
@@ -31,6 +33,9 @@ export function parseKeyReference(reference: string | undefined): KeyReference {
   }
   if (text.startsWith(ALIAS_PREFIX) && text.length > ALIAS_PREFIX.length) {
     return { keyId: text.slice(ALIAS_PREFIX.length) };
+  }
+  if (GOOGLE_RESOURCE.test(text)) {
+    return { keyId: text };
   }
   const typed = TYPED.exec(text);
   if (typed) {

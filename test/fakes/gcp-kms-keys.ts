@@ -135,7 +135,8 @@ function newVersion(key: string, number: number, protectionLevel: number): GcpFa
 
 /** Google makes the checksum optional; whoever forgets it here has lost the protection. */
 function checked(input: Json, field: string): Buffer {
-  const bytes = Buffer.from(String(input[field] ?? ''), 'base64');
+  const text = input[field];
+  const bytes = Buffer.from(typeof text === 'string' ? text : '', 'base64');
   if (input[`${field}Crc32c`] !== String(crc32c(bytes))) {
     throw new GcpFault(400, 'INVALID_ARGUMENT', `The checksum in field ${field}_crc32c did not match the data.`);
   }

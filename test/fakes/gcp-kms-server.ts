@@ -131,7 +131,7 @@ export class FakeGcpKms {
       return route.run(call, undefined as never, undefined as never);
     }
     const key = this.key(`${ring}/cryptoKeys/${keyName}`);
-    return route.run(call, key, (number === undefined ? key.primary : versionOf(key, number)) as GcpFakeVersion);
+    return route.run(call, key, number === undefined ? key.primary : versionOf(key, number));
   }
 
   private makeRoutes(): readonly Route[] {

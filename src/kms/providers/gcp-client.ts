@@ -84,7 +84,7 @@ export class GcpClient {
   async permissions(resource: string, permissions: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const [answer] = await this.run(signal, async (api) => {
       const request = { resource, permissions: [...permissions] };
-      return (await api.iamClient.testIamPermissions(request as never, ONE_ATTEMPT)) as [{ permissions?: string[] }];
+      return await api.iamClient.testIamPermissions(request as never, ONE_ATTEMPT);
     });
     return answer.permissions ?? [];
   }

@@ -72,9 +72,20 @@ const BY_PRECONDITION: readonly (readonly [RegExp, Refusal])[] = [
  */
 export function gcpRefusal(kms: string, httpStatus: number, text: string): KmsError {
   const answer = rpcStatus(text);
+  if (answer?.status === 'INVALID_ARGUMENT' && /crc32c|checksum/i.test(answer.message)) {
+    return gcpDamage(kms);
+  }
   const { kind, text: words, remedy } = (answer && refusalOf(answer)) ?? refusalByHttp(httpStatus);
   const cause = new GcpReason(`HTTP ${httpStatus}${answer ? `, ${answer.status}: ${answer.message}` : ''}`);
   return new KmsError(kind, `${kms} ${words}`, { cause, remedy });
+}
+
+/** Bytes that are not those that were sent; worth another attempt, as Google recommends. */
+export function gcpDamage(kms: string): KmsError {
+  return new KmsError('kms-protocol', `What ${kms} got or answered was altered on the way`, {
+    retryable: true,
+    remedy: 'Look for a faulty proxy or memory when this comes again.',
+  });
 }
 
 /** A credential that could not be turned into a token. */

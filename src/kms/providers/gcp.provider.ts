@@ -13,6 +13,7 @@ import type {
 import { checksumMatches, checksumOf } from './gcp-checksum';
 import { GcpClient } from './gcp-client';
 import { testGcpConnection } from './gcp-connection-test';
+import { gcpDamage } from './gcp-errors';
 import { GcpKeyAdministration, type GcpKeyHandle } from './gcp-key-administration';
 import { describeGcpKey } from './gcp-key-description';
 import { gcpKeyVersion, GcpKeyNames } from './gcp-key-name';
@@ -102,7 +103,8 @@ export class GcpProvider implements KmsProvider {
         signal,
       ),
     ).catch((error: unknown) => {
-      throw isRefusedArgument(error)
+      // Cloud KMS says of a ciphertext that does not authenticate that the argument is invalid.
+      throw isKind(error, 'kms-invalid-request')
         ? new KmsError(
             'kms-invalid-ciphertext',
             `${this.kms} cannot unwrap the data key with this key and encryption context`,
@@ -113,7 +115,7 @@ export class GcpProvider implements KmsProvider {
     const plaintext = bytesOf(answer.plaintext);
     if (!checksumMatches(plaintext, answer.plaintextCrc32c)) {
       plaintext.fill(0);
-      throw this.damaged();
+      throw gcpDamage(this.kms);
     }
     if (plaintext.length !== KEY_BYTES) {
       plaintext.fill(0);
@@ -232,7 +234,7 @@ export class GcpProvider implements KmsProvider {
       answer.verifiedAdditionalAuthenticatedDataCrc32c !== true ||
       !checksumMatches(ciphertext, answer.ciphertextCrc32c)
     ) {
-      throw this.damaged();
+      throw gcpDamage(this.kms);
     }
     if (ciphertext.length === 0 || keyVersion === undefined || !answer.name?.startsWith(`${resource}/`)) {
       throw new KmsError('kms-protocol', `${this.kms} wrapped with another key or returned no wrapped data key`);
@@ -263,14 +265,6 @@ export class GcpProvider implements KmsProvider {
       throw error;
     }
   }
-
-  /** Worth another attempt, as Google recommends. */
-  private damaged(): KmsError {
-    return new KmsError('kms-protocol', `What ${this.kms} got or answered was altered on the way`, {
-      retryable: true,
-      remedy: 'Look for a faulty proxy or memory when this comes again.',
-    });
-  }
 }
 
 function associatedData(context: EncryptionContext): Buffer {
@@ -286,9 +280,4 @@ function bytesOf(value: Uint8Array | string | null | undefined): Buffer {
 
 function isKind(error: unknown, kind: KmsError['kind']): error is KmsError {
   return error instanceof KmsError && error.kind === kind;
-}
-
-/** Cloud KMS says of a ciphertext that does not authenticate that the argument is invalid. */
-function isRefusedArgument(error: unknown): error is KmsError {
-  return isKind(error, 'kms-invalid-request') && !/crc32c|checksum/i.test(String(error.cause));
 }
