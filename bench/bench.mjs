@@ -2,7 +2,7 @@
  * Measures the built store as a client sees it: a started server, a separate client process, interleaved rounds, medians.
  *
  *   npm run bench                          all suites but memory, about three minutes
- *   npm run bench -- --suite large,small   some of: ceilings, large, small, list, memory
+ *   npm run bench -- --suite large,small   some of: ceilings, large, small, list, escrow, memory
  *   npm run bench -- --memory              adds the memory suite (writes 8 GiB)
  *
  * Further options: --rounds N (3), --seconds N per timed step (2), --list-keys N (100000), --workers N (1),
@@ -14,9 +14,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startStore } from '../scripts/support/store.mjs';
 import { Load } from './lib/load.mjs';
-import { CREDENTIALS, ceilings, large, list, memory, small } from './suites.mjs';
+import { CREDENTIALS, ceilings, escrow, large, list, memory, small } from './suites.mjs';
 
-const SUITES = { ceilings, large, small, list, memory };
+const SUITES = { ceilings, escrow, large, small, list, memory };
 
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,6 @@
 /** The measurements. Each takes the bench (store, load generator, options) and returns rows `{name, unit, values, …}`. */
+import { adminClient } from '../scripts/support/admin-client.mjs';
+import { startScriptedVault } from '../scripts/support/scripted-vault.mjs';
 import { ACCESS_KEY, SECRET_KEY } from '../scripts/support/store.mjs';
 import { cipherSpeed, diskSpeed, md5Speed, startBareServer } from './lib/ceilings.mjs';
 import { watchMemory } from './lib/memory.mjs';
@@ -71,6 +73,46 @@ export async function small({ load, options }) {
       });
       rows.add(`GET 4 KiB ${mode}, 16 conn`, 'op/s', perSecond(get), { p99: get.p99 });
     }
+  }
+  return rows.list();
+}
+
+/** 4 KiB PUTs under the key of one scripted Vault, and with a second seal by another. */
+export async function escrow({ load, options, store }) {
+  const rows = new Rows();
+  const vaults = await Promise.all([startScriptedVault(), startScriptedVault()]);
+  const admin = adminClient(store);
+  try {
+    for (const [index, { url, token }] of vaults.entries()) {
+      const headers = { 'x-vault-token': token, 'content-type': 'application/json' };
+      await fetch(`${url}/v1/transit/keys/bench`, { method: 'POST', headers, body: '{}' });
+      const values = { endpoint: url, token, key_name: 'bench', enabled: true };
+      await admin('POST', `/minio/admin/v3/config/kms_vault/${index === 0 ? 'first' : 'second'}`, values);
+    }
+    for (let round = 0; round < options.rounds; round++) {
+      for (const bucketKey of [false, true]) {
+        for (const target of round % 2 === 0 ? [null, 'vault:second/bench'] : ['vault:second/bench', null]) {
+          await admin('PUT', '/api/v1/buckets/bench/escrow', { target });
+          const result = await load.run({
+            method: 'PUT',
+            connections: 16,
+            path: '/bench/escrow-%d',
+            modulo: 2000,
+            size: SMALL,
+            seconds: options.seconds,
+            headers: {
+              'x-amz-server-side-encryption': 'aws:kms',
+              'x-amz-server-side-encryption-aws-kms-key-id': 'vault:first/bench',
+              'x-amz-server-side-encryption-bucket-key-enabled': String(bucketKey),
+            },
+          });
+          const name = `PUT 4 KiB, ${bucketKey ? 'bucket key' : 'a data key each'}, ${target ? 'with' : 'no'} escrow`;
+          rows.add(name, 'op/s', perSecond(result), { p50: result.p50, p99: result.p99 });
+        }
+      }
+    }
+  } finally {
+    await Promise.all(vaults.map((vault) => vault.stop()));
   }
   return rows.list();
 }
