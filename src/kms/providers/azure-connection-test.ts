@@ -1,0 +1,132 @@
+import type { KeyVaultKey } from '@azure/keyvault-keys';
+import { KmsError } from '../kms-error';
+import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
+import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
+import { azureAccessRemedy } from './azure-access';
+import type { AzureClient } from './azure-client';
+import { describeAzureKey, isMissing, type AzureKeys } from './azure-keys';
+import type { AzureIdentity, AzureSettings } from './azure-settings';
+import { compareClocks, runNetworkSteps } from './network-steps';
+import { proveRoundTrip } from './round-trip-step';
+
+/** The parts of a provider that the test looks at one by one. */
+export interface AzureTestSubject {
+  readonly kms: string;
+  readonly settings: AzureSettings;
+  readonly client: AzureClient;
+  readonly keys: AzureKeys;
+  readonly provider: KmsProvider;
+  readonly signal: AbortSignal;
+}
+
+const SIGNED_IN_AS: Readonly<Record<AzureIdentity['type'], string>> = {
+  secret: 'client_secret',
+  certificate: 'client_certificate_file',
+  managed: 'the managed identity',
+  default: 'the default credential chain',
+};
+
+/** Goes the whole way to an unwrapped data key, step by step; a step that fails says what to do, and the rest is skipped. */
+export async function testAzureConnection(subject: AzureTestSubject): Promise<ConnectionTestReport> {
+  const steps = new StepRecorder();
+  const step = (name: string, work: (bounded: AzureTestSubject) => Promise<StepFinding>): Promise<void> =>
+    steps.run(name, () => {
+      const signal = AbortSignal.any([subject.signal, AbortSignal.timeout(subject.settings.timeout)]);
+      return work({ ...subject, signal });
+    });
+  await runNetworkSteps(step, {
+    kms: subject.kms,
+    url: new URL(subject.settings.vaultUrl),
+    tls: subject.settings.tls,
+    service: 'Azure Key Vault',
+    field: 'vault_url',
+    certificateRemedy: 'Set ca_file or ca_pem to the authority that signed the certificate of this address.',
+    handshakeRemedy: 'Check that the port speaks TLS.',
+  });
+  await step('authentication', authenticate);
+  await step('key', inspectKey);
+  await step('permissions', checkListing);
+  await step('round trip', ({ kms, provider, signal }) =>
+    proveRoundTrip(
+      { kms, provider, keyId: provider.defaultKeyId, signal },
+      'Do not use this build: the encryption context is bound by this program itself.',
+    ),
+  );
+  await step('clock', async ({ client }) => compareClocks('Azure Key Vault', await client.lastDate()));
+  return steps.report();
+}
+
+/** Any answer about the key, also that it may not be seen, proves that the credentials are good. */
+async function authenticate({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
+  try {
+    await keys.newest(settings.keyName, signal);
+  } catch (error) {
+    if (!isMissing(error) && !isDenied(error)) {
+      throw error;
+    }
+  }
+  return `The vault accepts the token that ${SIGNED_IN_AS[settings.identity.type]} signed in for`;
+}
+
+async function inspectKey({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
+  const { keyName, wrapAlgorithm, createKey } = settings;
+  let key: KeyVaultKey;
+  try {
+    key = await keys.newest(keyName, signal);
+  } catch (error) {
+    if (!isMissing(error)) {
+      throw error;
+    }
+    if (await keys.deleted(keyName, signal)) {
+      throw new StepFailure(`Key ${keyName} is deleted`, 'Recover the key, or set key_name to another.');
+    }
+    if (createKey) {
+      return { outcome: 'warning', detail: `Key ${keyName} is not there yet; create_key is on, so it is made now` };
+    }
+    throw new StepFailure(
+      `There is no key ${keyName}`,
+      'Correct key_name, create the key in the vault, or turn create_key on.',
+    );
+  }
+  const { algorithm, state, latestVersion } = describeAzureKey(key);
+  const facts = `Key ${keyName} is there (${algorithm}, ${state}, newest version ${latestVersion ?? 'unknown'})`;
+  if (state !== 'enabled' && settings.keyVersion === undefined) {
+    throw new StepFailure(facts, 'Enable the newest version of the key.');
+  }
+  const family = wrapAlgorithm === 'A256KW' ? 'oct' : 'RSA';
+  if (key.keyType !== undefined && !key.keyType.startsWith(family)) {
+    throw new StepFailure(
+      `${facts}, which ${wrapAlgorithm} cannot use`,
+      'Use an RSA key with RSA-OAEP-256, or an AES key of 256 bits with A256KW.',
+    );
+  }
+  const lacking = ['wrapKey', 'unwrapKey'].filter((operation) => key.keyOperations?.includes(operation) === false);
+  if (lacking.length > 0) {
+    throw new StepFailure(
+      `${facts}, but does not permit ${lacking.join(' and ')}`,
+      'Permit the operations on the key.',
+    );
+  }
+  return facts;
+}
+
+/** The permission to wrap and unwrap shows in the round trip. */
+async function checkListing({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
+  try {
+    await keys.names(signal);
+    return 'Keys can be listed';
+  } catch (error) {
+    if (!isDenied(error)) {
+      throw error;
+    }
+    return {
+      outcome: 'warning',
+      detail: 'Keys cannot be listed, nor administered from here; objects can be encrypted and read without that',
+      remedy: azureAccessRemedy(settings.managedHsm),
+    };
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof KmsError && error.kind === 'kms-access-denied';
+}
