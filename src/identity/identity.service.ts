@@ -110,6 +110,20 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     return evaluateAccess({ ...request, conditions: withPrincipalConditions(request, new Date()) }, policies);
   }
 
+  /**
+   * Whether any policy of the caller has a condition on a key that begins so; values that cost a look-up are fetched only
+   * then.
+   * @param prefix in lower case, e.g. `s3:existingobjecttag/`
+   */
+  async asksFor(principal: Principal, prefix: string): Promise<boolean> {
+    const policies = await this.policySet(principal, undefined);
+    return [...(policies?.identityPolicies ?? []), policies?.sessionPolicy].some((named) =>
+      named?.policy.statements.some(({ conditions }) =>
+        conditions.some(({ key }) => key.toLowerCase().startsWith(prefix)),
+      ),
+    );
+  }
+
   /** The principal of a user by name, as if it had signed without any access key; for policy simulation. */
   async findPrincipal(userName: string): Promise<Principal | undefined> {
     const user = await this.repository.findUser(userName);

@@ -32,6 +32,8 @@ const WRITE_ACTIONS: Readonly<Record<string, string>> = {
   'x-amz-object-lock-legal-hold': 's3:PutObjectLegalHold',
 };
 
+const EXISTING_TAG = 's3:existingobjecttag/';
+
 /** Puts every question of permission on the S3 face to the policies. */
 @Injectable()
 export class S3Authorizer {
@@ -96,7 +98,7 @@ export class S3Authorizer {
         resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
         conditions: {
           ...conditionsOf(call, versionId),
-          ...(key === '' ? {} : await this.#existingTags(policy, bucket, key, versionId)),
+          ...(key === '' ? {} : await this.#existingTags(call, policy, bucket, key, versionId)),
           ...further,
         },
       },
@@ -105,14 +107,16 @@ export class S3Authorizer {
     return decision.allowed;
   }
 
-  /** Tags are looked up only for a bucket policy that asks for them. */
+  /** Tags are looked up only for a policy that asks for them. */
   async #existingTags(
+    call: S3Call,
     policy: string | undefined,
     bucket: string,
     key: string,
     versionId: string | undefined,
   ): Promise<AccessRequest['conditions']> {
-    if (policy === undefined || !/s3:ExistingObjectTag/i.test(policy)) {
+    const asked = policy !== undefined && /s3:ExistingObjectTag/i.test(policy);
+    if (!asked && !(await this.identity.asksFor(call.principal, EXISTING_TAG))) {
       return {};
     }
     try {
