@@ -21,12 +21,19 @@ import { KeyLifecycleService } from './keys/key-lifecycle.service';
 import { KeysController } from './keys/keys.controller';
 import { KmsAdminService } from './kms-admin.service';
 import { KmsController } from './kms.controller';
+import { AdminKmsController } from './minio/admin-kms.controller';
 import { ConfigKvController } from './minio/config-kv.controller';
 import { ConfigKvService } from './minio/config-kv.service';
 import { MadminPayloads } from './minio/madmin-payloads.service';
 import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
 import { PolicyController } from './policy.controller';
+import { RustfsBackupController } from './rustfs/rustfs-backup.controller';
+import { RustfsKeysController } from './rustfs/rustfs-keys.controller';
+import { RustfsKeys } from './rustfs/rustfs-keys.service';
+import { RustfsKmsService } from './rustfs/rustfs-kms-service.service';
+import { RustfsLegacyKeysController } from './rustfs/rustfs-legacy-keys.controller';
+import { RustfsServiceController } from './rustfs/rustfs-service.controller';
 import { RewrapController } from './rewrap.controller';
 import { UpgradeController } from './upgrade.controller';
 import { UserController } from './user.controller';
@@ -44,6 +51,11 @@ import { WhoAmIController } from './whoami.controller';
     KeyUsageController,
     KeysController,
     KmsController,
+    AdminKmsController,
+    RustfsServiceController,
+    RustfsKeysController,
+    RustfsLegacyKeysController,
+    RustfsBackupController,
     RewrapController,
     MinioKmsController,
     UserController,
@@ -62,6 +74,8 @@ import { WhoAmIController } from './whoami.controller';
     KeyResources,
     KmsAdminService,
     KeyLifecycleService,
+    RustfsKeys,
+    RustfsKmsService,
     ConfigKvService,
     MadminPayloads,
   ],

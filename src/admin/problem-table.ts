@@ -84,7 +84,21 @@ const TABLE: ReadonlyMap<string, ProblemRow> = new Map(
   [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP, STORAGE].flatMap((rows) => Object.entries(rows)),
 );
 
-/** The row of a failure kind; undefined for kinds that must not reach a client of this face. */
-export function problemRow(kind: string): ProblemRow | undefined {
-  return TABLE.get(kind);
+/** Where RustFS answers with another status than everybody else. */
+const RUSTFS_STATUSES: ReadonlyMap<string, number> = new Map([
+  ['kms-key-disabled', 400],
+  ['kms-key-pending-deletion', 400],
+  ['kms-not-configured', 503],
+  ['kms-protocol', 500],
+]);
+
+/**
+ * The row of a failure kind; undefined for kinds that must not reach a client of this face.
+ *
+ * @param path of the request, because a client of RustFS goes by RustFS' statuses
+ */
+export function problemRow(kind: string, path = ''): ProblemRow | undefined {
+  const found = TABLE.get(kind);
+  const status = path.startsWith('/rustfs/') ? RUSTFS_STATUSES.get(kind) : undefined;
+  return found === undefined || status === undefined ? found : { ...found, status };
 }

@@ -20,7 +20,7 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
-    const problem = this.describe(normalize(exception));
+    const problem = this.describe(normalize(exception), request.originalUrl);
     response.locals['errorCode'] = problem.Code;
     if (problem.status >= 500) {
       response.locals['failure'] = exception;
@@ -41,9 +41,9 @@ export class ProblemFilter implements ExceptionFilter {
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(body));
   }
 
-  private describe(exception: unknown): ProblemDto {
+  private describe(exception: unknown, path: string): ProblemDto {
     const requestId = requestContext.getStore()?.requestId ?? '';
-    const found = exception instanceof DomainError ? problemRow(exception.kind) : undefined;
+    const found = exception instanceof DomainError ? problemRow(exception.kind, path) : undefined;
     if (!(exception instanceof DomainError) || found === undefined) {
       const detail = 'The request failed for an unexpected reason; the log has the details under the request id';
       return {

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common';
 import { annotateAudit, AuditTrail } from '../common/audit-trail';
 import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
-import { DataKeyCache } from './data-key-cache';
+import { DataKeyCache, type DataKeyCacheOptions } from './data-key-cache';
 import { DataKeys, type GeneratedDataKey, type UnwrapOptions, type WrappedDataKey } from './data-keys';
 import { auditKeyUse, type KeyUseCall } from './key-use-audit';
 import { parseKeyReference } from './key-reference';
@@ -97,6 +97,16 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
 
   override escrowReference(): string | undefined {
     return this.registry.settings.escrowTarget;
+  }
+
+  /** `<type>:<target>` of the KMS used when a request names none, whether or not it can be used. */
+  get defaultKms(): string {
+    return this.registry.defaultKms;
+  }
+
+  /** Bounds of the cache of unwrapped data keys. */
+  get cacheSettings(): DataKeyCacheOptions {
+    return this.registry.settings.cache;
   }
 
   /** Creates a key. @throws KmsError `kms-key-exists`, `kms-unsupported` */
