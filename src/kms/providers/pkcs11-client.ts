@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { Logger } from '@nestjs/common';
+import { Bulkhead } from '../bulkhead';
+import { KmsError } from '../kms-error';
+import { pkcs11Error } from './pkcs11-errors';
+import type { Pkcs11CallName, Pkcs11Calls, Pkcs11Request, Pkcs11Response, Pkcs11ThreadOptions } from './pkcs11-port';
+import type { Pkcs11Settings } from './pkcs11-settings';
+import { SecretFile } from './secret-file';
+
+const QUEUE_LIMIT = 1_024;
+const CLOSE_TIME = 2_000;
+
+/** Starts the thread; replaced in tests. */
+export type StartThread = (options: Pkcs11ThreadOptions) => Worker;
+
+/** The compiled pkcs11-worker.ts beside this file. */
+const startThread: StartThread = (options) =>
+  new Worker(join(__dirname, 'pkcs11-worker.js'), { workerData: options, name: 'pkcs11' });
+
+/**
+ * The PKCS#11 library in a thread of its own, because its calls block: one call at a time, the others wait in a bounded
+ * queue. A thread that dies is replaced at the next call. A call that its caller gave up goes on in the library, which
+ * cannot be interrupted, and holds up those behind it until then.
+ */
+export class Pkcs11Client {
+  private readonly logger = new Logger(Pkcs11Client.name);
+  private readonly turn = new Bulkhead(1, QUEUE_LIMIT);
+  private readonly pinFile: SecretFile | undefined;
+  private thread: Worker | undefined;
+  private closed = false;
+  /** A PIN that was refused is not tried again, or the token would lock itself. */
+  private refused: { readonly pin: string; readonly error: KmsError } | undefined;
+
+  /** @param kms `<type>:<target>`, for messages */
+  constructor(
+    private readonly kms: string,
+    private readonly settings: Pkcs11Settings,
+    private readonly start: StartThread = startThread,
+  ) {
+    this.pinFile = settings.pinFile === undefined ? undefined : new SecretFile(kms, 'pin_file', settings.pinFile);
+  }
+
+  /**
+   * Makes one call.
+   * @throws KmsError; the signal's reason when it is aborted first
+   */
+  async call<Name extends Pkcs11CallName>(
+    name: Name,
+    ask: Pkcs11Calls[Name]['ask'],
+    signal: AbortSignal,
+  ): Promise<Pkcs11Calls[Name]['answer']> {
+    await this.turn.acquire(signal);
+    const answer = this.inTurn(name, ask).finally(() => this.turn.release());
+    return abandonable(answer, signal);
+  }
+
+  /** Closes the session and ends the thread. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const signal = AbortSignal.timeout(CLOSE_TIME);
+    try {
+      await this.turn.acquire(signal);
+      try {
+        if (this.thread) {
+          await abandonable(this.ask(this.thread, { call: 'close', ask: {} }), signal);
+        }
+      } finally {
+        this.turn.release();
+      }
+    } catch {
+      // The thread is dead or stuck.
+    }
+    this.retire();
+  }
+
+  private async inTurn<Name extends Pkcs11CallName>(
+    name: Name,
+    ask: Pkcs11Calls[Name]['ask'],
+  ): Promise<Pkcs11Calls[Name]['answer']> {
+    const pin = await this.readPin();
+    if (this.closed) {
+      throw new KmsError('kms-unavailable', `${this.kms} is no longer in use`);
+    }
+    this.thread ??= this.startThread(pin);
+    const response = await this.ask(this.thread, { call: name, ask });
+    if ('answer' in response) {
+      return response.answer as Pkcs11Calls[Name]['answer'];
+    }
+    const error = pkcs11Error(this.kms, response.fault);
+    if (response.fault.reason.startsWith('CKR_PIN_')) {
+      this.refused = { pin, error };
+      this.retire();
+    }
+    throw error;
+  }
+
+  private async readPin(): Promise<string> {
+    const { refused, settings } = this;
+    const pin = this.pinFile && (refused || !this.thread) ? await this.pinFile.read() : (settings.pin?.reveal() ?? '');
+    if (refused) {
+      if (refused.pin === pin) {
+        throw refused.error;
+      }
+      this.refused = undefined;
+    }
+    return pin;
+  }
+
+  private startThread(pin: string): Worker {
+    const { library, slot, tokenLabel } = this.settings;
+    const thread = this.start({ library, slot, tokenLabel, pin });
+    thread.unref();
+    thread.on('error', (error) => this.logger.error(`The PKCS#11 thread of ${this.kms} failed: ${error.message}`));
+    thread.on('exit', () => {
+      if (this.thread === thread) {
+        this.thread = undefined;
+      }
+    });
+    return thread;
+  }
+
+  private retire(): void {
+    void this.thread?.terminate();
+    this.thread = undefined;
+  }
+
+  private async ask(thread: Worker, request: Pkcs11Request): Promise<Pkcs11Response> {
+    return new Promise((resolve, reject) => {
+      const ended = (): void => {
+        thread.off('message', answered);
+        reject(new KmsError('kms-unavailable', `The PKCS#11 thread of ${this.kms} ended during the call`));
+      };
+      const answered = (response: Pkcs11Response): void => {
+        thread.off('exit', ended);
+        resolve(response);
+      };
+      thread.once('message', answered);
+      thread.once('exit', ended);
+      thread.postMessage(request);
+    });
+  }
+}
+
+/** Waits no longer than the signal allows; what comes later is dropped. */
+async function abandonable<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abandon = (): void => undefined;
+  const abandoned = new Promise<never>((_resolve, reject) => {
+    abandon = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', abandon, { once: true });
+    if (signal.aborted) {
+      abandon();
+    }
+  });
+  try {
+    return await Promise.race([answer, abandoned]);
+  } finally {
+    signal.removeEventListener('abort', abandon);
+  }
+}
