@@ -43,13 +43,23 @@ export function writeAnswer(response: ServerResponse, answer: S3Answer, head: bo
 
 function stream(response: ServerResponse, body: Readable, length: number | undefined): void {
   let sent = 0;
+  let corked = false;
+  body.on('data', (chunk: Buffer) => {
+    sent += chunk.length;
+    if (!corked) {
+      // One read of the disk gives many decrypted pieces: together they cost one system call.
+      corked = true;
+      response.cork();
+      process.nextTick(() => {
+        corked = false;
+        response.uncork();
+      });
+    }
+  });
   pipeline(body, response, (error) => {
     if (error != null || (length !== undefined && sent !== length)) {
       response.destroy();
     }
-  });
-  body.on('data', (chunk: Buffer) => {
-    sent += chunk.length;
   });
 }
 
