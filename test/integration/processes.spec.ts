@@ -116,9 +116,14 @@ describe('processes', () => {
   });
 
   it('names every wrong setting at once and does not start', async () => {
-    await expect(
-      start({ STRONGROOM_WORKERS: 'many', STRONGROOM_REGOIN: 'x', STRONGROOM_INLINE_LIMIT: '-1' }),
-    ).rejects.toThrow(/STRONGROOM_REGION[\s\S]*|STRONGROOM_WORKERS[\s\S]*STRONGROOM_INLINE_LIMIT/);
+    const wrong = { STRONGROOM_WORKERS: 'many', STRONGROOM_REGOIN: 'x', STRONGROOM_INLINE_LIMIT: '-1' };
+    const failure = await start(wrong).then(
+      () => '',
+      (error: unknown) => String(error),
+    );
+    for (const name of [...Object.keys(wrong), 'STRONGROOM_REGION']) {
+      expect(failure).toContain(name);
+    }
   });
 
   it('answers liveness, readiness with every part by name, and metrics of all workers together', async () => {
@@ -126,7 +131,10 @@ describe('processes', () => {
     expect((await fetch(`${running.endpoint}/health/live`)).status).toBe(200);
     const ready = await fetch(`${running.endpoint}/health/ready`);
     expect(ready.status).toBe(200);
-    expect(JSON.stringify(await ready.json())).toMatch(/database.*|blob.*builtin/);
+    const parts = JSON.stringify(await ready.json());
+    for (const part of ['database', 'blobStore', 'builtin:default']) {
+      expect(parts).toContain(part);
+    }
     await running.s3().send(new CreateBucketCommand({ Bucket: BUCKET }));
     const metrics = await (await fetch(`${running.endpoint}/metrics`)).text();
     expect(metrics).toMatch(/strongroom_requests_total\{[^}]*operation="CreateBucket"[^}]*\} 1/);
