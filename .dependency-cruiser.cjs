@@ -15,6 +15,7 @@ const layers = {
   rewrap: ['object-storage', 'crypto', 'kms', 'config', 'database', 'settings', 'common'],
   identity: ['config', 'database', 'settings', 'common'],
   s3: ['object-storage', 'identity', 'crypto', 'kms', 'settings', 'common'],
+  sts: ['s3', 'identity', 'settings', 'common'],
   admin: ['audit', 'rewrap', 'object-storage', 'identity', 'kms', 'config', 'database', 'settings', 'common'],
   observability: ['object-storage', 'identity', 'kms', 'config', 'database', 'settings', 'common'],
   server: ['settings', 'common'],

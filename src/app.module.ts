@@ -12,6 +12,7 @@ import { RewrapModule } from './rewrap/rewrap.module';
 import { S3Module } from './s3/s3.module';
 import { SettingsModule } from './settings/settings.module';
 import type { Settings } from './settings/settings';
+import { StsModule } from './sts/sts.module';
 
 /** The composition root: the only place that knows every module. */
 @Module({})
@@ -30,6 +31,7 @@ export class AppModule {
         RewrapModule,
         IdentityModule,
         S3Module,
+        StsModule,
         AdminModule,
         ObservabilityModule,
       ],

@@ -100,7 +100,7 @@ export class CreateAccessKeyDto extends AccessKeyFields {
 
   @ApiPropertyOptional({ description: 'Generated when absent', example: 'STRONGROOMEXAMPLE2AB' })
   @IsOptional()
-  @Matches(ACCESS_KEY_ID, { message: 'accessKeyId must be 3 to 128 letters, digits, dots, hyphens or underscores' })
+  @Matches(ACCESS_KEY_ID, { message: 'accessKeyId must be 3 to 128 letters, digits or any of ._@-' })
   accessKeyId?: string;
 
   @ApiPropertyOptional({ description: 'Generated when absent', writeOnly: true, format: 'password' })

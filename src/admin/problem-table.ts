@@ -25,6 +25,7 @@ const ADMIN: Readonly<Record<string, ProblemRow>> = {
 const SIGNATURE: Readonly<Record<string, ProblemRow>> = {
   AuthorizationHeaderMalformed: row(400, 'Authorization header malformed'),
   AuthorizationQueryParametersError: row(400, 'Authorization query malformed'),
+  ExpiredToken: row(400, 'Expired token'),
   InvalidAccessKeyId: row(403, 'Unknown access key'),
   InvalidArgument: row(400, 'Invalid argument'),
   InvalidToken: row(400, 'Invalid token'),

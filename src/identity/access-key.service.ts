@@ -3,7 +3,14 @@ import { seal } from '../common/sealed-box';
 import { Secret } from '../common/secret';
 import { ROOT_KEY } from '../settings/root-key';
 import { AccessKeyRepository, type AccessKey, type AccessKeyChange } from './access-key.repository';
-import { ACCESS_KEY_ID, generateAccessKeyId, generateSecretKey, SECRET_KEY, secretPurpose } from './credential-format';
+import {
+  ACCESS_KEY_ID,
+  generateAccessKeyId,
+  generateSecretKey,
+  SECRET_KEY,
+  secretPurpose,
+  TEMPORARY_KEY_ID,
+} from './credential-format';
 import { noSuchEntity } from './entity-name';
 import { IdentityError } from './identity-error';
 import { IdentityService } from './identity.service';
@@ -42,6 +49,9 @@ export class AccessKeyService {
     const accessKeyId = request.accessKeyId ?? generateAccessKeyId();
     const secretKey = request.secretKey ?? new Secret(generateSecretKey());
     checkFormat(accessKeyId, secretKey);
+    if (TEMPORARY_KEY_ID.test(accessKeyId)) {
+      throw invalid('accessKeyId', 'looks like one of a temporary credential; choose another');
+    }
     checkExpiry(request.expiresAt);
     if (request.userName === undefined && caller.kind !== 'root') {
       throw new IdentityError('InvalidInput', 'Only root may create access keys of root; name a user', [
@@ -106,7 +116,7 @@ export class AccessKeyService {
 
 function checkFormat(accessKeyId: string, secretKey: Secret | undefined): void {
   if (!ACCESS_KEY_ID.test(accessKeyId)) {
-    throw invalid('accessKeyId', 'must be 3 to 128 letters, digits, dots, hyphens or underscores');
+    throw invalid('accessKeyId', 'must be 3 to 128 letters, digits or any of ._@-, a letter or digit first');
   }
   if (secretKey !== undefined && !SECRET_KEY.test(secretKey.reveal())) {
     throw invalid('secretKey', 'must be 8 to 128 printable ASCII characters without blanks');

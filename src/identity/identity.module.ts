@@ -7,6 +7,8 @@ import { IdentityChangeRepository } from './identity-change.repository';
 import { IdentityRepository } from './identity.repository';
 import { IdentityService } from './identity.service';
 import { PolicyRepository } from './policy.repository';
+import { SessionRepository } from './session.repository';
+import { SessionService } from './session.service';
 import { UserRepository } from './user.repository';
 
 /** Who may do what. Needs the global settings and database modules. */
@@ -20,8 +22,10 @@ import { UserRepository } from './user.repository';
     PolicyRepository,
     AccessKeyRepository,
     AccessKeyService,
+    SessionRepository,
+    SessionService,
     IdentityAdminService,
   ],
-  exports: [IdentityService, IdentityAdminService, AccessKeyService],
+  exports: [IdentityService, IdentityAdminService, AccessKeyService, SessionService],
 })
 export class IdentityModule {}

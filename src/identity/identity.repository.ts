@@ -1,21 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Statement } from '../database/statement';
+import type { AccessKeyRow } from './access-key-row';
 import { CANNED_POLICIES } from './canned-policies';
-
-/** An access key with its owner, as requests need it. */
-export interface AccessKeyRow {
-  readonly accessKeyId: string;
-  readonly sealedSecret: Buffer;
-  readonly status: 'enabled' | 'disabled';
-  readonly sessionPolicy: string | null;
-  readonly expiresAt: Date | null;
-  /** Null for keys of root, as are the other fields of the user. */
-  readonly userId: string | null;
-  readonly userName: string | null;
-  readonly userStatus: 'enabled' | 'disabled' | null;
-  readonly ownerId: string | null;
-}
+import { FIND_SESSION, type JoinedSessionRow, type SessionRow, sessionRowOf } from './session-row';
 
 export interface PolicyRow {
   readonly name: string;
@@ -50,6 +38,11 @@ const FIND_USER: Statement = {
   text: `SELECT id AS "userId", name AS "userName", owner_id AS "ownerId" FROM iam_user WHERE name = $1`,
 };
 
+const FIND_POLICY: Statement = {
+  name: 'identity.find-policy',
+  text: `SELECT name, document FROM iam_policy WHERE name = $1`,
+};
+
 const UPSERT_BUILTIN: Statement = {
   name: 'identity.upsert-builtin-policy',
   text: `
@@ -67,6 +60,11 @@ export class IdentityRepository {
     return (await this.database.query<AccessKeyRow>(FIND_ACCESS_KEY, [accessKeyId]))[0];
   }
 
+  async findSession(accessKeyId: string): Promise<SessionRow | undefined> {
+    const row = (await this.database.query<JoinedSessionRow>(FIND_SESSION, [accessKeyId]))[0];
+    return row && sessionRowOf(row);
+  }
+
   async findUser(
     name: string,
   ): Promise<{ readonly userId: string; readonly userName: string; readonly ownerId: string } | undefined> {
@@ -76,6 +74,10 @@ export class IdentityRepository {
   /** Policies attached to a user and to its enabled groups, by name. */
   async findPolicies(userId: string): Promise<PolicyRow[]> {
     return this.database.query<PolicyRow>(FIND_POLICIES, [userId]);
+  }
+
+  async findPolicy(name: string): Promise<PolicyRow | undefined> {
+    return (await this.database.query<PolicyRow>(FIND_POLICY, [name]))[0];
   }
 
   /** Writes the canned policies, so that attachments can refer to them; a custom policy of the same name stays. */

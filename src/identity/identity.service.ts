@@ -1,13 +1,12 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { unseal } from '../common/sealed-box';
-import { Secret } from '../common/secret';
 import { Database } from '../database/database';
 import { ROOT_KEY } from '../settings/root-key';
 import { Settings } from '../settings/settings';
-import { ACCESS_KEY_ID, ownerIdOf, secretPurpose, secretsEqual } from './credential-format';
-import { IdentityRepository, type AccessKeyRow } from './identity.repository';
+import { ACCESS_KEY_ID, ownerIdOf, secretsEqual, TEMPORARY_KEY_ID } from './credential-format';
+import { IdentityRepository } from './identity.repository';
 import type { AccessDecision, AccessRequest, Credential, IdentityServiceContract, Principal } from './identity.types';
+import { isUsable, type KnownCredential, openAccessKey, openSession, ROOT_NAME } from './known-credential';
 import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
 import { withPrincipalConditions } from './principal-conditions';
 import { ensureRootCredentials } from './root-credentials';
@@ -22,19 +21,10 @@ const CACHE_LIFETIME_MS = 10_000;
 const CACHE_CAPACITY = 10_000;
 const BUCKET_POLICY_CAPACITY = 1_000;
 
-const ROOT_NAME = 'root';
-
-interface KnownKey {
-  readonly credential: Credential;
-  readonly expiresAt: number | undefined;
-  readonly userId: string | undefined;
-  readonly sessionPolicy: NamedPolicy | undefined;
-}
-
 /** Finds credentials and decides access for every face of the program. */
 @Injectable()
 export class IdentityService implements IdentityServiceContract, OnModuleInit, OnModuleDestroy {
-  private readonly keys = new TimedCache<KnownKey | undefined>(CACHE_LIFETIME_MS, CACHE_CAPACITY);
+  private readonly keys = new TimedCache<KnownCredential | undefined>(CACHE_LIFETIME_MS, CACHE_CAPACITY);
   private readonly userPolicies = new TimedCache<readonly NamedPolicy[]>(CACHE_LIFETIME_MS, CACHE_CAPACITY);
   private readonly bucketPolicies = new LRUCache<string, NamedPolicy>({ max: BUCKET_POLICY_CAPACITY });
   private root: Credential | undefined;
@@ -84,18 +74,23 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     if (known === undefined) {
       return undefined;
     }
-    return isUsable(known) ? known.credential : { ...known.credential, status: 'disabled' };
+    // That a session has expired is told apart from all else that can be wrong with it, by whoever checks its token.
+    return isUsable(known) || known.credential.session !== undefined
+      ? known.credential
+      : { ...known.credential, status: 'disabled' };
   }
 
   /**
-   * Checks an access key id and secret as HTTP Basic carries them. Takes the same work whether the key exists or not.
+   * Checks an access key id and secret as HTTP Basic carries them, which has no place for the token of a temporary
+   * credential. Takes the same work whether the key exists or not.
    *
    * @returns undefined when they do not belong together or the key is disabled
    */
   async checkSecret(accessKeyId: string, secretKey: string): Promise<Principal | undefined> {
     const credential = await this.findCredential(accessKeyId);
     const matches = secretsEqual(secretKey, credential?.secretKey.reveal() ?? '');
-    return credential !== undefined && matches && credential.status === 'enabled' ? credential.principal : undefined;
+    const usable = credential?.status === 'enabled' && credential.session === undefined;
+    return matches && usable ? credential.principal : undefined;
   }
 
   async authorize(request: AccessRequest, bucketPolicy?: string): Promise<AccessDecision> {
@@ -117,8 +112,8 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
    */
   async asksFor(principal: Principal, prefix: string): Promise<boolean> {
     const policies = await this.policySet(principal, undefined);
-    return [...(policies?.identityPolicies ?? []), policies?.sessionPolicy].some((named) =>
-      named?.policy.statements.some(({ conditions }) =>
+    return [...(policies?.identityPolicies ?? []), ...(policies?.sessionPolicies ?? []).flat()].some((named) =>
+      named.policy.statements.some(({ conditions }) =>
         conditions.some(({ key }) => key.toLowerCase().startsWith(prefix)),
       ),
     );
@@ -145,7 +140,7 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     return {
       identityPolicies: known.userId === undefined ? [] : await this.policiesOf(known.userId),
       unlimited: known.userId === undefined,
-      sessionPolicy: known.sessionPolicy,
+      sessionPolicies: known.sessionPolicies,
       bucketPolicy,
     };
   }
@@ -167,26 +162,15 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     return compiled;
   }
 
-  private knownKey(accessKeyId: string): Promise<KnownKey | undefined> {
+  private knownKey(accessKeyId: string): Promise<KnownCredential | undefined> {
     return this.keys.get(accessKeyId, async () => {
+      const session = TEMPORARY_KEY_ID.test(accessKeyId) ? await this.repository.findSession(accessKeyId) : undefined;
+      if (session !== undefined) {
+        return openSession(this.rootKey, session, this.requireRoot());
+      }
       const row = await this.repository.findAccessKey(accessKeyId);
-      return row && this.open(row);
+      return row && openAccessKey(this.rootKey, row);
     });
-  }
-
-  private open(row: AccessKeyRow): KnownKey {
-    const secret = unseal(this.rootKey, row.sealedSecret, secretPurpose(row.accessKeyId)).toString('utf8');
-    return {
-      credential: {
-        accessKeyId: row.accessKeyId,
-        secretKey: new Secret(secret),
-        principal: principalOf(row),
-        status: row.status === 'enabled' && row.userStatus !== 'disabled' ? 'enabled' : 'disabled',
-      },
-      expiresAt: row.expiresAt?.getTime(),
-      userId: row.userId ?? undefined,
-      sessionPolicy: row.sessionPolicy === null ? undefined : compileStoredPolicy('session-policy', row.sessionPolicy),
-    };
   }
 
   private requireRoot(): Credential {
@@ -195,18 +179,4 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     }
     return this.root;
   }
-}
-
-function isUsable(known: KnownKey): boolean {
-  return known.credential.status === 'enabled' && (known.expiresAt === undefined || known.expiresAt > Date.now());
-}
-
-/** A key of root that a session policy narrows is no longer root: its requests are judged like a user's. */
-function principalOf(row: AccessKeyRow): Principal {
-  const { accessKeyId } = row;
-  if (row.userName !== null && row.ownerId !== null) {
-    return { kind: 'user', name: row.userName, accessKeyId, ownerId: row.ownerId };
-  }
-  const kind = row.sessionPolicy === null ? 'root' : 'user';
-  return { kind, name: ROOT_NAME, accessKeyId, ownerId: ownerIdOf(ROOT_NAME) };
 }

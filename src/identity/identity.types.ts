@@ -8,6 +8,17 @@ export interface Principal {
   readonly accessKeyId?: string;
   /** Canonical id shown as Owner in listings. */
   readonly ownerId: string;
+  /** Whether a policy of the credential itself takes away from what its owner may do. */
+  readonly narrowed?: boolean;
+  /** Present for temporary credentials, which act for whoever assumed a role. */
+  readonly session?: SessionFacts;
+}
+
+/** What policies may judge a session by. */
+export interface SessionFacts {
+  readonly issuedAt: Date;
+  /** RoleSessionName; empty for GetSessionToken. */
+  readonly name: string;
 }
 
 /** A credential that signs requests. */
@@ -16,6 +27,8 @@ export interface Credential {
   readonly secretKey: Secret;
   readonly principal: Principal;
   readonly status: 'enabled' | 'disabled';
+  /** Present for temporary credentials, which are worth nothing without their token. */
+  readonly session?: { readonly tokenDigest: Buffer; readonly expiresAt: Date };
 }
 
 export type ConditionValue = string | readonly string[];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { ANONYMOUS, type AccessRequest, type ConditionValue, type Principal } from './identity.types';
 import { parsePolicy } from './policy-document';
-import { evaluateAccess, type NamedPolicy } from './policy-evaluator';
+import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
 
 const ALICE: Principal = { kind: 'user', name: 'alice', accessKeyId: 'AK', ownerId: 'owner-alice' };
 
@@ -254,17 +254,30 @@ describe('evaluateAccess', () => {
     const session = policy({ ...ALLOW, Action: 's3:GetObject' }, 'session');
 
     it('narrow what the parent may do', () => {
-      const policies = { identityPolicies: [policy(ALLOW)], sessionPolicy: session };
+      const policies = { identityPolicies: [policy(ALLOW)], sessionPolicies: [[session]] };
       expect(evaluateAccess(request(), policies).allowed).toBe(true);
       expect(evaluateAccess(request({ action: 's3:PutObject' }), policies).allowed).toBe(false);
     });
 
     it('grant nothing by themselves', () => {
-      expect(evaluateAccess(request(), { identityPolicies: [], sessionPolicy: session }).allowed).toBe(false);
+      expect(evaluateAccess(request(), { identityPolicies: [], sessionPolicies: [[session]] }).allowed).toBe(false);
+    });
+
+    it('must allow on every level, by one policy of it, and deny on none', () => {
+      const narrow = (...sessionPolicies: PolicySet['sessionPolicies'] & object): string =>
+        evaluateAccess(request(), { identityPolicies: [policy(ALLOW)], sessionPolicies }).reason;
+      const other = policy({ ...ALLOW, Action: 's3:PutObject' }, 'other');
+      const denial = policy({ ...ALLOW, Effect: 'Deny' }, 'denial');
+      expect(narrow([other, session], [session])).toMatch(/^allow:/);
+      expect(narrow([other], [session])).toBe('implicit-deny');
+      expect(narrow([session], [other])).toBe('implicit-deny');
+      expect(narrow([])).toBe('implicit-deny');
+      // A denial is told as one even where another level would refuse anyway.
+      expect(narrow([other], [session, denial])).toBe('explicit-deny:denial');
     });
 
     it('narrow an access key of root', () => {
-      const policies = { identityPolicies: [], unlimited: true, sessionPolicy: session };
+      const policies = { identityPolicies: [], unlimited: true, sessionPolicies: [[session]] };
       expect(evaluateAccess(request(), policies)).toEqual({ allowed: true, reason: 'root' });
       expect(evaluateAccess(request({ action: 's3:PutObject' }), policies).allowed).toBe(false);
     });
@@ -321,7 +334,10 @@ describe('properties of evaluation', () => {
     fc.assert(
       fc.property(documents, fc.array(statements, { minLength: 1, maxLength: 3 }), requests, (sets, session, asked) => {
         const identityPolicies = sets.map((set) => policy(set));
-        const narrowed = evaluateAccess(request(asked), { identityPolicies, sessionPolicy: policy(session) }).allowed;
+        const narrowed = evaluateAccess(request(asked), {
+          identityPolicies,
+          sessionPolicies: [[policy(session)]],
+        }).allowed;
         expect(!narrowed || decide(sets, asked)).toBe(true);
       }),
     );

@@ -11,14 +11,20 @@ export interface NamedPolicy {
   readonly policy: CompiledPolicy;
 }
 
+/** Policies of which one has to allow and none may deny. */
+export type PolicyLevel = readonly NamedPolicy[];
+
 /** Everything that has a say in one request. */
 export interface PolicySet {
   /** Policies of the user and of its groups. */
   readonly identityPolicies: readonly NamedPolicy[];
   /** Whether the caller may do everything that no policy denies (an access key of root). */
   readonly unlimited?: boolean;
-  /** Narrows what the parent of the access key may do; never adds to it. */
-  readonly sessionPolicy?: NamedPolicy;
+  /**
+   * Narrow what the parent of the credential may do, and never add to it: every level must allow, by one of its policies.
+   * An access key has one level at most, a session one for itself and one for each credential it came from.
+   */
+  readonly sessionPolicies?: readonly PolicyLevel[];
   readonly bucketPolicy?: NamedPolicy;
 }
 
@@ -26,7 +32,7 @@ type Verdict = 'allow' | 'deny' | 'none';
 
 /**
  * Decides one request as AWS does within one account: a matching Deny anywhere wins; otherwise an identity policy or the
- * bucket policy must allow; a session policy must allow as well. Pure: the same input gives the same answer.
+ * bucket policy must allow; every level of session policies must allow as well. Pure: the same input gives the same answer.
  */
 export function evaluateAccess(request: AccessRequest, policies: PolicySet): AccessDecision {
   const matcher = new RequestMatcher(request);
@@ -40,14 +46,15 @@ export function evaluateAccess(request: AccessRequest, policies: PolicySet): Acc
       grants.push(candidate);
     }
   }
-  if (policies.sessionPolicy !== undefined) {
-    const verdict = matcher.judge(policies.sessionPolicy.policy);
-    if (verdict === 'deny') {
-      return { allowed: false, reason: `explicit-deny:${policies.sessionPolicy.name}` };
-    }
-    if (verdict === 'none') {
-      return { allowed: false, reason: 'implicit-deny' };
-    }
+  const levels = (policies.sessionPolicies ?? []).map((level) =>
+    level.map((named) => ({ name: named.name, verdict: matcher.judge(named.policy) })),
+  );
+  const denial = levels.flat().find(({ verdict }) => verdict === 'deny');
+  if (denial !== undefined) {
+    return { allowed: false, reason: `explicit-deny:${denial.name}` };
+  }
+  if (levels.some((level) => level.every(({ verdict }) => verdict === 'none'))) {
+    return { allowed: false, reason: 'implicit-deny' };
   }
   if (policies.unlimited === true) {
     return { allowed: true, reason: 'root' };

@@ -2,7 +2,8 @@ import type { AccessRequest, ConditionValue } from './identity.types';
 
 /**
  * Adds the condition keys that describe the caller and the time. They replace whatever the request says of itself.
- * `aws:username` exists for users alone, as in AWS.
+ * `aws:username` exists for users alone, as in AWS. A session is its parent to all of them: a Deny that names a user cannot
+ * be shaken off by assuming a role.
  */
 export function withPrincipalConditions(request: AccessRequest, now: Date): Record<string, ConditionValue | undefined> {
   const { principal } = request;
@@ -11,6 +12,8 @@ export function withPrincipalConditions(request: AccessRequest, now: Date): Reco
     'aws:userid': principal.kind === 'anonymous' ? undefined : principal.ownerId,
     'aws:PrincipalType': { root: 'Account', user: 'User', anonymous: 'Anonymous' }[principal.kind],
     'aws:PrincipalArn': principal.kind === 'anonymous' ? undefined : principalArn(principal.kind, principal.name),
+    'aws:TokenIssueTime': principal.session?.issuedAt.toISOString(),
+    'sts:RoleSessionName': principal.session?.name || undefined,
     'aws:CurrentTime': now.toISOString(),
     'aws:EpochTime': String(Math.floor(now.getTime() / 1000)),
   };

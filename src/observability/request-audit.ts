@@ -48,6 +48,9 @@ function categoryOf({ operation, path, audit }: FinishedRequest): AuditEvent['ca
   if (operation.startsWith('Admin')) {
     return adminCategoryOf(path);
   }
+  if (operation.startsWith('Sts')) {
+    return 'identity';
+  }
   if (audit?.keyId !== undefined) {
     return 'kms';
   }

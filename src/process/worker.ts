@@ -11,6 +11,7 @@ import { S3Gateway } from '../s3/s3-gateway';
 import { createFrontDoor } from '../server/front-door';
 import { Settings } from '../settings/settings';
 import { loadSettings } from '../settings/load-settings';
+import { StsGateway } from '../sts/sts-gateway';
 import { isShutdownMessage, type ReadyMessage } from './process-messages';
 
 const IDLE_SWEEP_MS = 50;
@@ -25,7 +26,10 @@ export async function runWorker(): Promise<void> {
   });
   configureAdminApp(app);
   await app.init();
-  const server = createFrontDoor(app.get(Settings), expressListener(app), app.get(S3Gateway));
+  const server = createFrontDoor(app.get(Settings), expressListener(app), {
+    objects: app.get(S3Gateway),
+    tokens: app.get(StsGateway),
+  });
   await listen(server, settings);
   let stopping: Promise<void> | undefined;
   const stop = (): void => {

@@ -51,7 +51,7 @@ export class S3Authenticator {
    * @throws SignatureError
    */
   async authenticateForm(call: S3Call, fields: ReadonlyMap<string, string>): Promise<void> {
-    const verified = await verifyFormSignature(fields, this.#policy, this.#lookup);
+    const verified = await verifyFormSignature(fields, this.#policy, this.#lookup, new Date());
     if (verified !== undefined) {
       call.principal = verified.principal;
       call.signature = verified;

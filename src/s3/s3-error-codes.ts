@@ -13,6 +13,7 @@ export const S3_ERROR_CODES = {
   ConditionalRequestConflict: [409, 'A conflicting operation occurred during the request; try again.'],
   EntityTooLarge: [400, 'Your proposed upload exceeds the maximum allowed object size.'],
   EntityTooSmall: [400, 'Your proposed upload is smaller than the minimum allowed object size.'],
+  ExpiredToken: [400, 'The provided token has expired.'],
   IllegalLocationConstraintException: [
     400,
     'The location constraint is incompatible with the region of this endpoint.',

@@ -14,17 +14,24 @@ const KEEP_ALIVE_MS = 75_000;
 const LARGEST_HEADER_BYTES = 32 * 1024;
 const SOCKET_BUFFER_BYTES = 256 * 1024;
 
-/** The S3 handler, as the front door needs it. */
-export interface ObjectGateway {
+/** A face that is served without Express, as the front door needs it. */
+export interface Gateway {
   /** @param expectsContinue the client waits for `100 Continue` before it sends the body */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void;
 }
 
+/** The faces beside administration. */
+export interface Gateways {
+  readonly objects: Gateway;
+  readonly tokens: Gateway;
+}
+
 /**
- * Makes the one listening server: administration paths go to Nest on Express, everything else to the S3 handler, which
- * Express never touches because it costs several times more than a small request itself.
+ * Makes the one listening server: administration paths go to Nest on Express, AWS's query protocol on the root path to the
+ * STS handler, and everything else to the S3 handler, which Express never touches because it costs several times more than
+ * a small request itself.
  */
-export function createFrontDoor(settings: Settings, administration: RequestListener, gateway: ObjectGateway): Server {
+export function createFrontDoor(settings: Settings, administration: RequestListener, gateways: Gateways): Server {
   const options: ServerOptions = {
     // A long upload is no slow attack: idle sockets are ended instead of long requests.
     requestTimeout: 0,
@@ -45,7 +52,7 @@ export function createFrontDoor(settings: Settings, administration: RequestListe
     if (isAdministration(request.url ?? '/')) {
       administration(request, response);
     } else {
-      gateway.handle(request, response, false);
+      gatewayFor(request, gateways).handle(request, response, false);
     }
   });
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -53,7 +60,7 @@ export function createFrontDoor(settings: Settings, administration: RequestListe
       response.writeContinue();
       administration(request, response);
     } else {
-      gateway.handle(request, response, true);
+      gatewayFor(request, gateways).handle(request, response, true);
     }
   });
   server.on('clientError', refuseUnreadable);
@@ -65,6 +72,23 @@ export function isAdministration(url: string): boolean {
   const path = url.startsWith('http') ? url.replace(/^https?:\/\/[^/]*/, '') : url;
   const end = path.slice(1).search(/[/?]/);
   return ADMIN_SEGMENTS.has(end === -1 ? path.slice(1) : path.slice(1, end + 1));
+}
+
+function gatewayFor(request: IncomingMessage, gateways: Gateways): Gateway {
+  return isQueryProtocol(request) ? gateways.tokens : gateways.objects;
+}
+
+/**
+ * Whether a request speaks AWS's query protocol: a form posted to the root path, or its parameters in a query. S3 posts
+ * no such forms and knows no such parameters.
+ */
+export function isQueryProtocol({ method, url = '/', headers }: IncomingMessage): boolean {
+  if (url !== '/' && !url.startsWith('/?')) {
+    return false;
+  }
+  return method === 'POST'
+    ? /^application\/x-www-form-urlencoded\b/i.test(headers['content-type'] ?? '')
+    : method === 'GET' && /[?&]Action=[A-Za-z]/.test(url) && /[?&]Version=\d{4}-\d{2}-\d{2}(&|$)/.test(url);
 }
 
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {

@@ -22,6 +22,7 @@ export class MadminClient {
     private readonly accessKeyId: string,
     private readonly secretAccessKey: string,
     private readonly kind: PayloadKind = 0,
+    private readonly sessionToken?: string,
   ) {}
 
   async call(method: string, path: string, text?: string, headers: Record<string, string> = {}): Promise<MadminAnswer> {
@@ -45,7 +46,11 @@ export class MadminClient {
           ...headers,
         },
       },
-      { accessKeyId: this.accessKeyId, secretAccessKey: this.secretAccessKey },
+      {
+        accessKeyId: this.accessKeyId,
+        secretAccessKey: this.secretAccessKey,
+        ...(this.sessionToken === undefined ? {} : { sessionToken: this.sessionToken }),
+      },
     );
     const response = await fetch(`${this.endpoint}${path}`, {
       method,

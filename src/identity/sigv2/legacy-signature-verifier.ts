@@ -1,3 +1,4 @@
+import { checkSessionToken, unknownAccessKey } from '../session-token';
 import type { RequestHeaders } from '../sigv4/canonical-request';
 import { SignatureError } from '../sigv4/signature-error';
 import { timestampMillis } from '../sigv4/signature-parameters';
@@ -59,15 +60,13 @@ export async function verifyLegacySignature(
   }
   const credential = await lookup(accessKeyId);
   if (credential === undefined || credential.status !== 'enabled') {
-    throw new SignatureError(
-      'InvalidAccessKeyId',
-      'The AWS Access Key Id you provided does not exist in our records.',
-      { AWSAccessKeyId: accessKeyId },
-    );
+    throw unknownAccessKey(accessKeyId);
   }
-  if (request.headers['x-amz-security-token'] !== undefined || request.query.has('x-amz-security-token')) {
-    throw new SignatureError('InvalidToken', 'The provided token is malformed or otherwise invalid.');
-  }
+  checkSessionToken(
+    credential,
+    [request.headers['x-amz-security-token'], request.query.get('x-amz-security-token')],
+    now,
+  );
   const stringToSign = legacyStringToSign(request, expires);
   const holds = (text: string): boolean =>
     signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), text), signature);

@@ -1,5 +1,6 @@
 import { legacySignatureOf } from '../sigv2/legacy-signature';
 import type { Principal } from '../identity.types';
+import { checkSessionToken, unknownAccessKey } from '../session-token';
 import { SignatureError } from './signature-error';
 import { timestampMillis } from './signature-parameters';
 import type { CredentialLookup, VerificationPolicy } from './signature-verifier';
@@ -26,6 +27,7 @@ interface FormCredential {
  * Verifies the signature over the policy of a browser form (POST Object), of Version 4 or 2.
  *
  * @param fields by lower-case name
+ * @param now the server's clock
  * @returns undefined when the form has no policy, and so no signer
  * @throws SignatureError
  */
@@ -33,6 +35,7 @@ export async function verifyFormSignature(
   fields: ReadonlyMap<string, string>,
   verification: VerificationPolicy,
   lookup: CredentialLookup,
+  now: Date,
 ): Promise<VerifiedForm | undefined> {
   const policy = fields.get('policy');
   if (policy === undefined) {
@@ -41,15 +44,9 @@ export async function verifyFormSignature(
   const form = fields.has('x-amz-algorithm') ? versionFour(fields, policy, verification) : versionTwo(fields, policy);
   const credential = await lookup(form.accessKeyId);
   if (credential === undefined || credential.status !== 'enabled') {
-    throw new SignatureError(
-      'InvalidAccessKeyId',
-      'The AWS Access Key Id you provided does not exist in our records.',
-      { AWSAccessKeyId: form.accessKeyId },
-    );
+    throw unknownAccessKey(form.accessKeyId);
   }
-  if (fields.has('x-amz-security-token')) {
-    throw new SignatureError('InvalidToken', 'The provided token is malformed or otherwise invalid.');
-  }
+  checkSessionToken(credential, [fields.get('x-amz-security-token')], now);
   if (!signaturesEqual(form.expected(credential.secretKey.reveal()), form.signature)) {
     throw new SignatureError(
       'SignatureDoesNotMatch',

@@ -5,6 +5,7 @@ export type SignatureErrorKind =
   | 'AccessDenied'
   | 'AuthorizationHeaderMalformed'
   | 'AuthorizationQueryParametersError'
+  | 'ExpiredToken'
   | 'InvalidAccessKeyId'
   | 'InvalidArgument'
   | 'InvalidRequest'

@@ -1,4 +1,5 @@
 import type { Credential, Principal } from '../identity.types';
+import { checkSessionToken, unknownAccessKey } from '../session-token';
 import {
   canonicalReadings,
   canonicalRequest,
@@ -24,8 +25,9 @@ export interface VerifiableRequest extends SignedRequest {
   /** Decoded query parameters; the first of equal names. */
   readonly query: ReadonlyMap<string, string>;
   /**
-   * SHA-256 of the body in hex, for faces that read it before verifying. Used where x-amz-content-sha256 is absent; where
-   * both are present they must agree, unless the header is a literal such as UNSIGNED-PAYLOAD.
+   * SHA-256 of the body in hex, for faces that read it before verifying. Used where x-amz-content-sha256 is absent, as in
+   * URLs presigned for other services than S3; where both are present they must agree, unless the header is a literal such
+   * as UNSIGNED-PAYLOAD.
    */
   readonly bodyHash?: string;
 }
@@ -76,17 +78,13 @@ export async function verifySignature(
   const payloadHash = payloadHashOf(parameters, request);
   const credential = await lookup(parameters.accessKeyId);
   if (credential === undefined || credential.status !== 'enabled') {
-    throw new SignatureError(
-      'InvalidAccessKeyId',
-      'The AWS Access Key Id you provided does not exist in our records.',
-      {
-        AWSAccessKeyId: parameters.accessKeyId,
-      },
-    );
+    throw unknownAccessKey(parameters.accessKeyId);
   }
-  if (request.headers['x-amz-security-token'] !== undefined || request.query.has('X-Amz-Security-Token')) {
-    throw new SignatureError('InvalidToken', 'The provided token is malformed or otherwise invalid.');
-  }
+  checkSessionToken(
+    credential,
+    [request.headers['x-amz-security-token'], request.query.get('X-Amz-Security-Token')],
+    now,
+  );
   const { date, region, service, timestamp } = parameters;
   const scope = `${date}/${region}/${service}/aws4_request`;
   const key = signingKey(credential.secretKey.reveal(), date, region, service, parameters.accessKeyId);
@@ -224,7 +222,7 @@ function payloadHashOf(parameters: SignatureParameters, request: VerifiableReque
   const header = request.headers['x-amz-content-sha256'];
   const stated = parameters.payloadHash ?? (typeof header === 'string' ? header : undefined);
   if (parameters.presigned) {
-    return stated ?? UNSIGNED_PAYLOAD;
+    return stated ?? request.bodyHash ?? UNSIGNED_PAYLOAD;
   }
   if (stated === undefined) {
     if (request.bodyHash === undefined) {
