@@ -105,7 +105,11 @@ export class CreateRewrapJobDto {
   @Max(MAX_RATE)
   rateLimit?: number;
 
-  @ApiPropertyOptional({ description: 'Objects each process works on at the same time', default: 16 })
+  @ApiPropertyOptional({
+    description:
+      'Calls to a KMS at the same time in each process; where a KMS takes several data keys in one call, fewer are made',
+    default: 16,
+  })
   @IsOptional()
   @IsInt()
   @Min(1)
@@ -196,6 +200,12 @@ export class RewrapProgressDto {
 
   @ApiProperty({ type: RewrapAmountDto, description: 'Multipart uploads in progress' })
   uploads!: RewrapAmountDto;
+
+  @ApiProperty({
+    description:
+      'Objects and uploads done whose data key the KMS wrapped anew itself; the others were unwrapped and wrapped in this program',
+  })
+  insideKms!: number;
 
   @ApiProperty({ description: 'Times that a version was changed by somebody else meanwhile; it is looked at again' })
   changed!: number;

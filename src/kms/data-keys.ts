@@ -18,6 +18,12 @@ export interface GeneratedDataKey {
   readonly wrapped: WrappedDataKey;
 }
 
+/** A wrapped data key with the encryption context that it is bound to. */
+export interface BoundWrappedKey {
+  readonly wrapped: WrappedDataKey;
+  readonly context: EncryptionContext;
+}
+
 export interface UnwrapOptions {
   readonly fresh?: boolean;
 }
@@ -58,6 +64,44 @@ export abstract class DataKeys {
    * @throws KmsError `kms-not-configured` when the reference names no active target
    */
   abstract resolve(keyReference: string | undefined): ResolvedKey;
+
+  /** How many data keys of a KMS, `<type>:<target>`, go into one call of the methods for several. */
+  batchSize(_kms: string): number {
+    return 1;
+  }
+
+  /**
+   * {@link generate} for several contexts, in as few calls as the KMS allows.
+   * @returns an outcome for each, in order
+   */
+  async generateAll(
+    keyReference: string | undefined,
+    contexts: readonly EncryptionContext[],
+  ): Promise<PromiseSettledResult<GeneratedDataKey>[]> {
+    return Promise.allSettled(contexts.map((context) => this.generate(keyReference, context)));
+  }
+
+  /**
+   * {@link unwrap} for several data keys of one key, always asking the KMS, in as few calls as it allows.
+   * @returns an outcome for each, in order
+   */
+  async unwrapAll(keys: readonly BoundWrappedKey[]): Promise<PromiseSettledResult<Buffer>[]> {
+    return Promise.allSettled(keys.map(({ wrapped, context }) => this.unwrap(wrapped, context, { fresh: true })));
+  }
+
+  /**
+   * Has the KMS wrap data keys of one key anew without their plaintext leaving it.
+   *
+   * @param keyReference the key to wrap under
+   * @returns an outcome for each, in order; undefined when the KMS does not do that for these keys
+   * @throws KmsError when the KMS does not tell whether it does
+   */
+  async rewrapAll(
+    _keys: readonly BoundWrappedKey[],
+    _keyReference: string,
+  ): Promise<PromiseSettledResult<WrappedDataKey>[] | undefined> {
+    return Promise.resolve(undefined);
+  }
 
   /** Reference of the key that seals every object key a second time, where the deployment has one. */
   escrowReference(): string | undefined {

@@ -4,7 +4,7 @@ import { KmsError } from './kms-error';
 
 /** One call for a data key, as it went out to the KMS; keys that came from a cache are none. */
 export interface KeyUseCall {
-  readonly operation: 'KmsGenerateDataKey' | 'KmsDecrypt';
+  readonly operation: 'KmsGenerateDataKey' | 'KmsDecrypt' | 'KmsReEncrypt';
   readonly kms: string;
   readonly keyId: string;
   readonly keyVersion?: string;

@@ -5,7 +5,17 @@ import { kmsAttemptFailures, kmsInFlight, kmsOperations, kmsOperationSeconds } f
 
 /** Every kind of provider call; the label of its metrics. */
 export type KmsOperation =
-  'generate' | 'decrypt' | 'describe' | 'list' | 'probe' | 'create' | 'import' | 'rotate' | 'enable' | 'delete';
+  | 'generate'
+  | 'decrypt'
+  | 'rewrap'
+  | 'describe'
+  | 'list'
+  | 'probe'
+  | 'create'
+  | 'import'
+  | 'rotate'
+  | 'enable'
+  | 'delete';
 
 /** What {@link KmsCallPolicy} may do with calls of one target. Times are milliseconds. */
 export interface CallPolicyOptions {
@@ -43,10 +53,10 @@ export interface PolicyEnvironment {
 const SYSTEM: PolicyEnvironment = { now: () => performance.now(), random: Math.random };
 
 /**
- * Generating and unwrapping leave nothing behind in the KMS, so they may be replayed after any transient failure. The
+ * Generating, unwrapping and rewrapping leave nothing behind in the KMS, so they may be replayed after any transient failure. The
  * others may have happened although the answer was lost.
  */
-const REPLAYABLE: ReadonlySet<KmsOperation> = new Set(['generate', 'decrypt', 'describe', 'list', 'probe']);
+const REPLAYABLE: ReadonlySet<KmsOperation> = new Set(['generate', 'decrypt', 'rewrap', 'describe', 'list', 'probe']);
 
 /** Failures of the service itself; a refusal of one request proves that the service is there. */
 const SERVICE_FAILURES: ReadonlySet<KmsErrorKind> = new Set(['kms-unavailable', 'kms-timeout', 'kms-sealed']);

@@ -41,6 +41,14 @@ export interface ProviderDataKey {
   readonly keyVersion?: string;
 }
 
+/** A data key as a provider wrapped it. */
+export type ProviderWrappedKey = Omit<ProviderDataKey, 'plaintext'>;
+
+/** A wrapped data key with the encryption context that it is bound to. */
+export interface BoundDataKey extends ProviderWrappedKey {
+  readonly context: EncryptionContext;
+}
+
 /** One step of a connection test: what was tried, how long it took, and what to do when it failed. */
 export interface ConnectionTestStep {
   readonly name: string;
@@ -90,6 +98,25 @@ export interface KmsProvider {
   probe(options: CallOptions): Promise<void>;
   /** The full, step by step connection test; never rejects. */
   testConnection(options: CallOptions): Promise<ConnectionTestReport>;
+  /** Most data keys that one call of the methods for several takes; 1 where there are none such. */
+  readonly batchSize?: number;
+  /** {@link generateDataKey} for several contexts in one call; rejects as a whole. */
+  generateDataKeys?(
+    keyId: string,
+    contexts: readonly EncryptionContext[],
+    options: CallOptions,
+  ): Promise<ProviderDataKey[]>;
+  /** {@link decryptDataKey} for several data keys in one call; rejects as a whole. */
+  decryptDataKeys?(keyId: string, wrapped: readonly BoundDataKey[], options: CallOptions): Promise<Buffer[]>;
+  /** Whether the two keys, and the way they bind a context, allow {@link rewrapDataKeys}; permission is another matter. */
+  canRewrap?(from: string, to: string, options: CallOptions): Promise<boolean>;
+  /** Wraps data keys anew under the newest version of a key without their plaintext leaving the KMS; rejects as a whole. */
+  rewrapDataKeys?(
+    from: string,
+    to: string,
+    wrapped: readonly BoundDataKey[],
+    options: CallOptions,
+  ): Promise<ProviderWrappedKey[]>;
   createKey?(keyId: string, options: CallOptions): Promise<KeyDescription>;
   listKeys?(pattern: string, marker: string | undefined, limit: number, options: CallOptions): Promise<KeyPage>;
   rotateKey?(keyId: string, options: CallOptions): Promise<KeyDescription>;

@@ -99,6 +99,11 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     return [...new Set([...this.active.keys(), ...this.unusable.keys()])];
   }
 
+  /** Returns a target; undefined where {@link require} throws. */
+  find(kms: string): KmsTarget | undefined {
+    return this.active.get(kms);
+  }
+
   /**
    * Returns a target for unwrapping and administration.
    * @throws KmsError `kms-not-configured`

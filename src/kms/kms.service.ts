@@ -3,19 +3,24 @@ import { Injectable, Optional, type OnApplicationShutdown } from '@nestjs/common
 import { annotateAudit, AuditTrail } from '../common/audit-trail';
 import { canonicalContextText, type EncryptionContext } from '../common/encryption-context';
 import { DataKeyCache, type DataKeyCacheOptions } from './data-key-cache';
-import { DataKeys, type GeneratedDataKey, type UnwrapOptions, type WrappedDataKey } from './data-keys';
-import { auditKeyUse, type KeyUseCall } from './key-use-audit';
+import { DataKeyCalls } from './data-key-calls';
+import {
+  type BoundWrappedKey,
+  DataKeys,
+  type GeneratedDataKey,
+  type UnwrapOptions,
+  type WrappedDataKey,
+} from './data-keys';
 import { parseKeyReference } from './key-reference';
 import { Keyring } from './keyring';
 import type { KmsOperation } from './kms-call-policy';
 import { KmsError } from './kms-error';
-import type { CallOptions, ConnectionTestReport, KeyDescription, KmsProvider, ProviderDataKey } from './kms-provider';
+import type { CallOptions, ConnectionTestReport, KeyDescription, KmsProvider } from './kms-provider';
 import { BUILTIN_KMS, KmsRegistry } from './kms-registry.service';
 import type { KmsTarget, KmsTargetStatus } from './kms-target';
 import { SERVER_KEY_ID } from './providers/builtin.provider';
 
 const TEST_DEADLINE = 60_000;
-const KEY_BYTES = 32;
 
 /** A key together with the KMS it lives in. */
 export interface KmsKey extends KeyDescription {
@@ -44,14 +49,16 @@ export interface KeyTrial {
 @Injectable()
 export class KmsService extends DataKeys implements OnApplicationShutdown {
   private readonly cache: DataKeyCache;
+  private readonly calls: DataKeyCalls;
   private readonly stopWatching: () => void;
 
   constructor(
     private readonly registry: KmsRegistry,
     keyring: Keyring,
-    @Optional() private readonly audit?: AuditTrail,
+    @Optional() audit?: AuditTrail,
   ) {
     super();
+    this.calls = new DataKeyCalls(registry, audit);
     this.cache = new DataKeyCache(registry.settings.cache);
     registry.onChange((kms) => {
       if (kms === undefined) {
@@ -70,11 +77,11 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
 
   override async generate(keyReference: string | undefined, context: EncryptionContext): Promise<GeneratedDataKey> {
     const { target, keyId } = this.locate(keyReference);
-    return this.generateWith(this.registry.requireForWrapping(target.kms), keyId, context);
+    return this.calls.generate(this.registry.requireForWrapping(target.kms), keyId, context);
   }
 
   override async generateForServer(context: EncryptionContext): Promise<GeneratedDataKey> {
-    return this.generateWith(this.registry.builtin, SERVER_KEY_ID, context);
+    return this.calls.generate(this.registry.builtin, SERVER_KEY_ID, context);
   }
 
   override async unwrap(
@@ -83,11 +90,35 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     options: UnwrapOptions = {},
   ): Promise<Buffer> {
     if (options.fresh === true) {
-      return this.unwrapNow(wrapped, context);
+      return this.calls.unwrap({ wrapped, context });
     }
     return this.cache.get(wrapped, Buffer.from(canonicalContextText(context), 'utf8'), () =>
-      this.unwrapNow(wrapped, context),
+      this.calls.unwrap({ wrapped, context }),
     );
+  }
+
+  override batchSize(kms: string): number {
+    return this.calls.batchSize(kms);
+  }
+
+  override async generateAll(
+    keyReference: string | undefined,
+    contexts: readonly EncryptionContext[],
+  ): Promise<PromiseSettledResult<GeneratedDataKey>[]> {
+    const { target, keyId } = this.locate(keyReference);
+    return this.calls.generateAll(this.registry.requireForWrapping(target.kms), keyId, contexts);
+  }
+
+  override async unwrapAll(keys: readonly BoundWrappedKey[]): Promise<PromiseSettledResult<Buffer>[]> {
+    return this.calls.unwrapAll(keys);
+  }
+
+  override async rewrapAll(
+    keys: readonly BoundWrappedKey[],
+    keyReference: string,
+  ): Promise<PromiseSettledResult<WrappedDataKey>[] | undefined> {
+    const { target, keyId } = this.locate(keyReference);
+    return this.calls.rewrapAll(keys, this.registry.requireForWrapping(target.kms), keyId);
   }
 
   override resolve(keyReference: string | undefined): { readonly kms: string; readonly keyId: string } {
@@ -182,12 +213,12 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     const context = { purpose: 'key-status' };
     let generated: GeneratedDataKey;
     try {
-      generated = await this.generateWith(target, keyId, context);
+      generated = await this.calls.generate(target, keyId, context);
     } catch (error) {
       return { ...names, encryptionError: error as KmsError };
     }
     try {
-      const opened = await this.unwrapNow(generated.wrapped, context);
+      const opened = await this.calls.unwrap({ wrapped: generated.wrapped, context });
       const same = timingSafeEqual(opened, generated.plaintext);
       opened.fill(0);
       return same
@@ -213,51 +244,6 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   async testTarget(kms?: string): Promise<ConnectionTestReport> {
     const { provider } = this.registry.require(kms ?? this.registry.defaultKms);
     return provider.testConnection({ signal: AbortSignal.timeout(TEST_DEADLINE) });
-  }
-
-  private async generateWith(target: KmsTarget, keyId: string, context: EncryptionContext): Promise<GeneratedDataKey> {
-    const { plaintext, ciphertext, keyVersion } = await this.audited(
-      { operation: 'KmsGenerateDataKey', kms: target.kms, keyId },
-      target.call(
-        'generate',
-        (provider, signal) => provider.generateDataKey(keyId, context, { signal }),
-        (late: ProviderDataKey) => late.plaintext.fill(0),
-      ),
-    );
-    return { plaintext, wrapped: { kms: target.kms, keyId, keyVersion, ciphertext } };
-  }
-
-  private async unwrapNow(wrapped: WrappedDataKey, context: EncryptionContext): Promise<Buffer> {
-    const { kms, keyId, keyVersion } = wrapped;
-    const plaintext = await this.audited(
-      { operation: 'KmsDecrypt', kms, keyId, keyVersion },
-      this.registry.require(kms).call(
-        'decrypt',
-        (provider, signal) => provider.decryptDataKey(keyId, wrapped.ciphertext, context, keyVersion, { signal }),
-        (late: Buffer) => late.fill(0),
-      ),
-    );
-    if (plaintext.length !== KEY_BYTES) {
-      plaintext.fill(0);
-      throw new KmsError('kms-invalid-ciphertext', `The data key of ${wrapped.kms} does not have ${KEY_BYTES} bytes`);
-    }
-    return plaintext;
-  }
-
-  /** The key of SSE-S3 is the store's own, so its uses are nobody's to know. */
-  private async audited<T>(use: Omit<KeyUseCall, 'startedAt' | 'error'>, call: Promise<T>): Promise<T> {
-    if (this.audit === undefined || (use.kms === BUILTIN_KMS && use.keyId === SERVER_KEY_ID)) {
-      return call;
-    }
-    const startedAt = performance.now();
-    try {
-      const result = await call;
-      auditKeyUse(this.audit, { ...use, startedAt });
-      return result;
-    } catch (error) {
-      auditKeyUse(this.audit, { ...use, startedAt, error });
-      throw error;
-    }
   }
 
   private async onKey(

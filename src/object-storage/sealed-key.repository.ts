@@ -308,7 +308,7 @@ export class SealedKeyRepository {
    * @param on an open transaction
    * @returns those that were stored
    */
-  async replace(kind: SealedKind, reseals: readonly Reseal[], on: Queryable): Promise<Reseal[]> {
+  async replace<T extends Reseal>(kind: SealedKind, reseals: readonly T[], on: Queryable): Promise<T[]> {
     if (reseals.length === 0) {
       return [];
     }
@@ -319,7 +319,7 @@ export class SealedKeyRepository {
       reseals.map(({ sealed }) => sealed.row.wrapped_key),
       reseals.map(({ sealed }) => sealed.row.escrow_wrapped_key),
     ]);
-    const unchanged = locked.map(({ number }) => reseals[Number(number) - 1] as Reseal);
+    const unchanged = locked.map(({ number }) => reseals[Number(number) - 1] as T);
     if (unchanged.length === 0) {
       return [];
     }

@@ -1,18 +1,19 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
+import { settleInLanes } from '../common/in-lanes';
 import type { EncryptionRecord } from '../crypto/encryption.types';
-import { ObjectCipher, type RewrapSeals } from '../crypto/object-cipher.service';
+import type { RewrapSeals } from '../crypto/object-cipher.service';
+import { ObjectRewrapper, type RewrapItem, type Rewrapped } from '../crypto/object-rewrapper.service';
 import type { WrappedDataKey } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
 import { encryptionRecord } from '../object-storage/encryption-columns';
 import {
   type EscrowOrder,
-  type Reseal,
   type SealedKey,
   SealedKeyRepository,
   type SettledKey,
 } from '../object-storage/sealed-key.repository';
-import { type LeasedChunk, type RewrapBatch, RewrapChunkRepository } from './rewrap-chunk.repository';
+import { type LeasedChunk, type RewrapBatch, RewrapChunkRepository, type WayedReseal } from './rewrap-chunk.repository';
 import { RewrapJobRepository } from './rewrap-job.repository';
 import { selectionOf } from './rewrap-selection';
 import { batchUnderWay, countBatch, countStall } from './rewrap.metrics';
@@ -28,6 +29,15 @@ const LONGEST_RETRY_MS = 8_000;
 
 type KeyName = Pick<SettledKey, 'kms' | 'keyId'>;
 
+interface RewrapTask extends RewrapItem {
+  readonly sealed: SealedKey;
+}
+
+interface FinishedTask {
+  readonly task: RewrapTask;
+  readonly outcome: PromiseSettledResult<Rewrapped>;
+}
+
 /** The job was paused or cancelled, or this process stops. */
 class Interrupted extends Error {}
 
@@ -42,7 +52,7 @@ export class RewrapChunkRunner {
     private readonly chunks: RewrapChunkRepository,
     private readonly jobs: RewrapJobRepository,
     private readonly sealedKeys: SealedKeyRepository,
-    private readonly cipher: ObjectCipher,
+    private readonly rewrapper: ObjectRewrapper,
   ) {}
 
   /** Lets waits look again whether their job still runs. */
@@ -111,22 +121,27 @@ export class RewrapChunkRunner {
     keys: readonly SealedKey[],
     order: RewrapOrder,
   ): Promise<Pick<RewrapBatch, 'reseals' | 'failures'>> {
-    const reseals: Reseal[] = [];
+    const reseals: WayedReseal[] = [];
     const failures: RewrapBatch['failures'][number][] = [];
-    const queue = keys.values();
-    const lane = async (): Promise<void> => {
-      for (const sealed of queue) {
-        try {
-          reseals.push({ sealed, record: await this.resealPatiently(sealed, order) });
-        } catch (error) {
-          if (error instanceof Interrupted) {
-            throw error;
-          }
-          failures.push({ sealed, ...this.reasonOf(error, order) });
+    const fail = (sealed: SealedKey, error: unknown): void =>
+      void failures.push({ sealed, ...this.reasonOf(error, order) });
+    const tasks = keys.flatMap((sealed) => {
+      try {
+        return [rewrapTask(sealed, order)];
+      } catch (error) {
+        fail(sealed, error);
+        return [];
+      }
+    });
+    const lanes = await settleInLanes(this.rewrapper.groups(tasks), order.concurrency, async (group) => {
+      for (const { task, outcome } of await this.rewrapPatiently(group, order)) {
+        if (outcome.status === 'fulfilled') {
+          reseals.push({ sealed: task.sealed, ...outcome.value });
+        } else {
+          fail(task.sealed, outcome.reason);
         }
       }
-    };
-    const lanes = await Promise.allSettled(Array.from({ length: order.concurrency }, lane));
+    });
     const interrupted = lanes.find((result) => result.status === 'rejected');
     if (interrupted !== undefined) {
       throw interrupted.reason;
@@ -135,33 +150,27 @@ export class RewrapChunkRunner {
   }
 
   /** A KMS that is away holds the job up and fails no object: it will be back, and the old seals still serve. */
-  private async resealPatiently(sealed: SealedKey, order: RewrapOrder): Promise<Reseal['record']> {
+  private async rewrapPatiently(group: readonly RewrapTask[], order: RewrapOrder): Promise<FinishedTask[]> {
+    const finished: FinishedTask[] = [];
+    let left = group;
     for (let delay = FIRST_RETRY_MS; ; delay = Math.min(2 * delay, LONGEST_RETRY_MS)) {
-      try {
-        return await this.reseal(sealed, order);
-      } catch (error) {
-        if (!isPassing(error)) {
-          throw error;
-        }
-        countStall();
-        await this.jobs.setWaiting(order.id, error.message);
-        await this.wait(order, delay);
+      const outcomes = (await this.rewrapper.rewrapAll(left)).map((outcome, index) => ({
+        task: left[index] as RewrapTask,
+        outcome,
+      }));
+      const held = outcomes.flatMap(({ task, outcome }) =>
+        outcome.status === 'rejected' && isPassing(outcome.reason) ? [{ task, error: outcome.reason }] : [],
+      );
+      left = held.map(({ task }) => task);
+      finished.push(...outcomes.filter(({ task }) => !left.includes(task)));
+      const [first] = held;
+      if (first === undefined) {
+        return finished;
       }
+      countStall();
+      await this.jobs.setWaiting(order.id, first.error.message);
+      await this.wait(order, delay);
     }
-  }
-
-  private async reseal(sealed: SealedKey, order: RewrapOrder): Promise<Reseal['record']> {
-    const record = encryptionRecord(sealed.row);
-    if (record?.wrappedKey === undefined) {
-      throw new DomainError('rewrap-incomplete-row', 'The version has no wrapped key');
-    }
-    const { kms, keyId } = order.target ?? record.wrappedKey;
-    const location = { bucket: sealed.bucket, key: sealed.position.key };
-    return this.cipher.rewrap(record, location, {
-      keyReference: isSettled(record.wrappedKey, order.settled) ? undefined : `${kms}/${keyId}`,
-      escrow: escrowSeals(record, { kms, keyId }, order.escrow),
-      epoch: `${order.id}/${order.pass}`,
-    });
   }
 
   private reasonOf(error: unknown, order: RewrapOrder): { reason: string; message: string } {
@@ -187,6 +196,21 @@ export class RewrapChunkRunner {
       throw new Interrupted();
     }
   }
+}
+
+/** @throws DomainError `rewrap-incomplete-row` */
+function rewrapTask(sealed: SealedKey, order: RewrapOrder): RewrapTask {
+  const record = encryptionRecord(sealed.row);
+  if (record?.wrappedKey === undefined) {
+    throw new DomainError('rewrap-incomplete-row', 'The version has no wrapped key');
+  }
+  const { kms, keyId } = order.target ?? record.wrappedKey;
+  const seals = {
+    keyReference: isSettled(record.wrappedKey, order.settled) ? undefined : `${kms}/${keyId}`,
+    escrow: escrowSeals(record, { kms, keyId }, order.escrow),
+    epoch: `${order.id}/${order.pass}`,
+  };
+  return { sealed, record, location: { bucket: sealed.bucket, key: sealed.position.key }, seals };
 }
 
 function isSettled({ kms, keyId, keyVersion }: WrappedDataKey, settled: readonly SettledKey[]): boolean {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
+import type { RewrapWay } from '../crypto/object-rewrapper.service';
 import { Database } from '../database/database';
 import type { Queryable, Statement } from '../database/statement';
 import {
@@ -78,7 +79,7 @@ const REMOVE: Statement = {
 const COUNT: Statement = {
   name: 'rewrap-chunk.count',
   text: `UPDATE rewrap_job SET objects = objects + $2, bytes = bytes + $3, uploads = uploads + $4, changed = changed + $5,
-      pass_progress = pass_progress + $6, waiting_for = NULL WHERE id = $1`,
+      pass_progress = pass_progress + $6, inside_kms = inside_kms + $7, waiting_for = NULL WHERE id = $1`,
 };
 const FAIL: Statement = {
   name: 'rewrap-chunk.fail',
@@ -103,9 +104,14 @@ export interface LeasedChunk {
   readonly lease: string;
 }
 
+/** A new seal, and which way it came about. */
+export interface WayedReseal extends Reseal {
+  readonly way: RewrapWay;
+}
+
 /** The outcome of one batch of a chunk. */
 export interface RewrapBatch {
-  readonly reseals: readonly Reseal[];
+  readonly reseals: readonly WayedReseal[];
   readonly failures: readonly { readonly sealed: SealedKey; readonly reason: string; readonly message: string }[];
   /** Where the chunk goes on; undefined when this was its last batch. */
   readonly next?: SealedPosition;
@@ -113,6 +119,8 @@ export interface RewrapBatch {
 
 export interface BatchOutcome {
   readonly rewrapped: number;
+  /** Those of them that the KMS rewrapped itself. */
+  readonly insideKms: number;
   readonly changed: number;
 }
 
@@ -229,8 +237,9 @@ export class RewrapChunkRepository {
       const objects = chunk.kind === 'object' ? stored.length : 0;
       const bytes = stored.reduce((sum, { sealed }) => sum + sealed.size, 0);
       const progress = batch.reseals.length;
-      await tx.execute(COUNT, [chunk.jobId, objects, bytes, stored.length - objects, changed, progress]);
-      return { rewrapped: stored.length, changed };
+      const insideKms = stored.filter(({ way }) => way === 'kms').length;
+      await tx.execute(COUNT, [chunk.jobId, objects, bytes, stored.length - objects, changed, progress, insideKms]);
+      return { rewrapped: stored.length, insideKms, changed };
     });
   }
 

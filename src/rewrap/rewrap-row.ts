@@ -39,6 +39,7 @@ export interface RewrapRow {
   readonly bytes: string;
   readonly uploads: string;
   readonly changed: string;
+  readonly inside_kms: string;
   readonly pass_progress: string;
   readonly waiting_for: string | null;
   readonly error: string | null;
@@ -111,6 +112,7 @@ function progressOf(row: RewrapReadoutRow): RewrapProgress {
     objects,
     bytes: amount(row.total_bytes, row.bytes),
     uploads,
+    insideKms: Number(row.inside_kms),
     changed: Number(row.changed),
     failed,
     perSecond,

@@ -11,6 +11,12 @@ const rewrappedBytes = new Counter({
   help: 'Plaintext bytes of the objects whose keys were sealed anew; none of them was read',
 });
 
+const ways = new Counter({
+  name: 'strongroom_rewrap_ways_total',
+  help: 'Object keys sealed anew, by where their data key was: it stayed inside the KMS, or it came into the process',
+  labelNames: ['way'] as const,
+});
+
 const batches = new Gauge({
   name: 'strongroom_rewrap_batches_in_flight',
   help: 'Batches of rewrap jobs under way',
@@ -22,7 +28,15 @@ const stalls = new Counter({
 });
 
 /** Counts what became of one batch. */
-export function countBatch(outcome: { rewrapped: number; changed: number; failed: number; bytes: number }): void {
+export function countBatch(outcome: {
+  rewrapped: number;
+  insideKms: number;
+  changed: number;
+  failed: number;
+  bytes: number;
+}): void {
+  ways.inc({ way: 'kms' }, outcome.insideKms);
+  ways.inc({ way: 'process' }, outcome.rewrapped - outcome.insideKms);
   rewrapped.inc({ outcome: 'rewrapped' }, outcome.rewrapped);
   rewrapped.inc({ outcome: 'changed' }, outcome.changed);
   rewrapped.inc({ outcome: 'failed' }, outcome.failed);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EncryptionRequest } from '../crypto/encryption.types';
-import { ObjectCipher } from '../crypto/object-cipher.service';
+import { ObjectRewrapper } from '../crypto/object-rewrapper.service';
 import { KmsService } from '../kms/kms.service';
 import { SERVER_KEY_ID } from '../kms/providers/builtin.provider';
 import { startVaultServer, type FakeVault } from '../../test/fakes/vault-server';
@@ -162,20 +162,13 @@ describe('rewrap jobs', () => {
     await app.put('bucket', 'overwritten', 'old', FIRST);
     await app.put('bucket', 'deleted', 'old', FIRST);
     await app.put('bucket', 'untouched', 'same', FIRST);
-    const cipher = app.module.get(ObjectCipher, { strict: false });
-    const rewrap = cipher.rewrap.bind(cipher);
-    const met = new Set<string>();
-    jest.spyOn(cipher, 'rewrap').mockImplementation(async (record, location, options) => {
-      const resealed = await rewrap(record, location, options);
-      if (!met.has(location.key)) {
-        met.add(location.key);
-        if (location.key === 'overwritten') {
-          await app.put('bucket', 'overwritten', 'new', FIRST);
-        } else if (location.key === 'deleted') {
-          await app.objects.delete('bucket', { key: 'deleted' });
-        }
-      }
-      return resealed;
+    const rewrapper = app.module.get(ObjectRewrapper, { strict: false });
+    const rewrapAll = rewrapper.rewrapAll.bind(rewrapper);
+    jest.spyOn(rewrapper, 'rewrapAll').mockImplementationOnce(async (items) => {
+      const outcomes = await rewrapAll(items);
+      await app.put('bucket', 'overwritten', 'new', FIRST);
+      await app.objects.delete('bucket', { key: 'deleted' });
+      return outcomes;
     });
     const job = await app.run({ target: 'vault:second/objects' });
     expect(job).toMatchObject({ state: 'completed', progress: { changed: 2, failed: 0, objects: { done: 2 } } });
@@ -214,11 +207,13 @@ describe('rewrap jobs', () => {
 
   it('stores no seal that the target cannot open again', async () => {
     await app.put('bucket', 'key', 'content', FIRST);
-    const cipher = app.module.get(ObjectCipher, { strict: false });
-    const open = cipher.open.bind(cipher);
-    const opened = jest.spyOn(cipher, 'open').mockImplementation(async (record, location, key, options) => {
-      const objectKey = await open(record, location, key, options);
-      return options?.fresh === true ? randomBytes(32) : objectKey;
+    const dataKeys = app.module.get(KmsService, { strict: false });
+    const unwrapAll = dataKeys.unwrapAll.bind(dataKeys);
+    const opened = jest.spyOn(dataKeys, 'unwrapAll').mockImplementation(async (keys) => {
+      const outcomes = await unwrapAll(keys);
+      return keys[0]?.wrapped.kms === 'vault:second'
+        ? keys.map(() => ({ status: 'fulfilled', value: randomBytes(32) }))
+        : outcomes;
     });
     const job = await app.run({ target: 'vault:second/objects' });
     expect(job.progress.failed).toBe(1);

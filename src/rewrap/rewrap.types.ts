@@ -33,7 +33,7 @@ export interface NewRewrapJob {
   readonly dryRun: boolean;
   /** Objects a second over the whole fleet; as fast as it goes without. */
   readonly rateLimit?: number;
-  /** Objects each process works on at the same time. */
+  /** Calls to a KMS each process makes at the same time; where it takes several data keys in one, each is for several objects. */
   readonly concurrency?: number;
   readonly createdBy: string;
 }
@@ -68,6 +68,8 @@ export interface RewrapProgress {
   /** Plaintext bytes of the objects; none of them is read. */
   readonly bytes: RewrapAmount;
   readonly uploads: RewrapAmount;
+  /** Objects and uploads done whose data key the KMS wrapped anew itself, without giving it out for that. */
+  readonly insideKms: number;
   /** Times that somebody else changed a version while its key was being sealed; such versions are looked at again. */
   readonly changed: number;
   /** Versions that could not be done. */

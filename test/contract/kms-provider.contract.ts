@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { EncryptionContext } from '../../src/common/encryption-context';
 import type { KmsErrorKind } from '../../src/kms/kms-error';
 import type { CallOptions, KmsCapabilities, KmsProvider } from '../../src/kms/kms-provider';
 
 /** A provider under test with a service behind it. */
 export interface ContractSubject {
   readonly provider: KmsProvider;
+  /** False where the keys it makes do not let the KMS rewrap by itself, although others do. */
+  readonly rewraps?: boolean;
   /** Undoes what the suite made. */
   dispose(): Promise<void>;
 }
@@ -69,6 +72,7 @@ export function describeKmsProvider(
         rotateKey: provider.rotateKey !== undefined,
         enableDisable: provider.setKeyEnabled !== undefined,
         scheduleDeletion: provider.scheduleKeyDeletion !== undefined && provider.cancelKeyDeletion !== undefined,
+        rewrap: provider.rewrapDataKeys !== undefined && provider.canRewrap !== undefined,
       }).toEqual({
         createKey: pinned.createKey,
         importKey: pinned.importKey,
@@ -76,6 +80,7 @@ export function describeKmsProvider(
         rotateKey: pinned.rotateKey,
         enableDisable: pinned.enableDisable,
         scheduleDeletion: pinned.scheduleDeletion,
+        rewrap: pinned.rewrap,
       });
     });
 
@@ -222,6 +227,64 @@ export function describeKmsProvider(
       test('does not rotate a key that is not there', async () => {
         await expect(provider.rotateKey?.(`missing-${randomUUID()}`, options())).rejects.toEqual(
           failure('kms-key-not-found'),
+        );
+      });
+    }
+
+    test('treats several data keys in one call as it does one, and refuses them all for one that is wrong', async () => {
+      const { generateDataKeys, decryptDataKeys } = provider;
+      expect(generateDataKeys === undefined).toBe(decryptDataKeys === undefined);
+      expect(provider.batchSize ?? 1).toBeGreaterThan(generateDataKeys === undefined ? 0 : 1);
+      if (generateDataKeys === undefined || decryptDataKeys === undefined) {
+        return;
+      }
+      const keyId = await newKey();
+      const contexts: EncryptionContext[] = [CONTEXT, { bucket: 'bucket/other' }, {}];
+      const made = await generateDataKeys.call(provider, keyId, contexts, options());
+      const bound = made.map(({ ciphertext, keyVersion }, index) => ({
+        ciphertext,
+        keyVersion,
+        context: contexts[index] ?? {},
+      }));
+      const plaintexts = made.map(({ plaintext }) => plaintext);
+      expect(new Set(plaintexts.map((plaintext) => plaintext.toString('hex'))).size).toBe(contexts.length);
+      expect(await decryptDataKeys.call(provider, keyId, bound, options())).toEqual(plaintexts);
+      for (const [index, { ciphertext, keyVersion, context }] of bound.entries()) {
+        expect(await provider.decryptDataKey(keyId, ciphertext, context, keyVersion, options())).toEqual(
+          plaintexts[index],
+        );
+      }
+      const moved = [bound[0]!, { ...bound[1]!, context: CONTEXT }];
+      await expect(decryptDataKeys.call(provider, keyId, moved, options())).rejects.toEqual(
+        failure('kms-invalid-ciphertext'),
+      );
+    });
+
+    if (pinned.rewrap) {
+      test('wraps data keys anew under the newest version of their key, each bound as before', async () => {
+        const keyId = await newKey();
+        const rewraps = subject.rewraps ?? true;
+        expect(await provider.canRewrap?.(keyId, keyId, options())).toBe(rewraps);
+        if (!rewraps) {
+          return;
+        }
+        const contexts: EncryptionContext[] = [CONTEXT, { bucket: 'bucket/other' }];
+        const made = await Promise.all(contexts.map((context) => provider.generateDataKey(keyId, context, options())));
+        const bound = made.map(({ plaintext: _, ...wrapped }, index) => ({ ...wrapped, context: contexts[index]! }));
+        const { latestVersion } = (await provider.rotateKey?.(keyId, options())) ?? {};
+        const rewrapped = (await provider.rewrapDataKeys?.(keyId, keyId, bound, options())) ?? [];
+        expect(rewrapped).toHaveLength(contexts.length);
+        for (const [index, { ciphertext, keyVersion }] of rewrapped.entries()) {
+          expect(keyVersion).toBe(latestVersion);
+          expect(ciphertext).not.toEqual(made[index]!.ciphertext);
+          const open = (context: EncryptionContext) =>
+            provider.decryptDataKey(keyId, ciphertext, context, keyVersion, options());
+          expect(await open(contexts[index]!)).toEqual(made[index]!.plaintext);
+          await expect(open(contexts[1 - index]!)).rejects.toEqual(failure('kms-invalid-ciphertext'));
+        }
+        const moved = [{ ...bound[0]!, context: contexts[1]! }];
+        await expect(provider.rewrapDataKeys?.(keyId, keyId, moved, options())).rejects.toEqual(
+          failure('kms-invalid-ciphertext'),
         );
       });
     }

@@ -34,7 +34,7 @@ async function subject(
 ): Promise<ContractSubject> {
   const fake = await startVaultServer(options);
   fake.createKey('default-key', { derived });
-  return { provider: build(fake), dispose: () => fake.close() };
+  return { provider: build(fake), rewraps: derived, dispose: () => fake.close() };
 }
 
 describeKmsProvider('Vault, derived keys, root token', CAPABILITIES, () =>

@@ -49,6 +49,15 @@ const OPERATIONS: Readonly<Record<string, { readonly members: readonly string[];
   DescribeKey: { members: ['KeyId'], aliases: true },
   GenerateDataKey: { members: ['KeyId', 'KeySpec', 'EncryptionContext', 'DryRun'], aliases: true },
   Decrypt: { members: ['KeyId', 'CiphertextBlob', 'EncryptionContext'], aliases: true },
+  ReEncrypt: {
+    members: [
+      'CiphertextBlob',
+      'SourceKeyId',
+      'SourceEncryptionContext',
+      'DestinationKeyId',
+      'DestinationEncryptionContext',
+    ],
+  },
   ListKeys: { members: ['Limit', 'Marker'] },
   ListAliases: { members: ['Limit', 'Marker'] },
   EnableKey: { members: ['KeyId'] },
@@ -170,11 +179,9 @@ export class FakeAwsKms {
     if (method !== 'POST' || path !== '/' || headers['content-type'] !== 'application/x-amz-json-1.1' || !operation) {
       throw new AwsFault('UnknownOperationException', `${method} ${path} ${target}`);
     }
-    if (this.denied.has(`kms:${name}`)) {
-      throw new AwsFault(
-        'AccessDeniedException',
-        `User: arn:aws:iam::${ACCOUNT}:user/test is not authorized to perform: kms:${name}`,
-      );
+    // Re-encrypting takes a permission on either key, and has none of its own name.
+    for (const action of name === 'ReEncrypt' ? ['ReEncryptFrom', 'ReEncryptTo'] : [name]) {
+      this.assertAllowed(action);
     }
     const input = JSON.parse(body.toString('utf8')) as Input;
     const stranger = Object.keys(input).find((member) => !operation.members.includes(member));
@@ -188,12 +195,23 @@ export class FakeAwsKms {
     );
   }
 
+  private assertAllowed(action: string): void {
+    if (this.denied.has(`kms:${action}`)) {
+      throw new AwsFault(
+        'AccessDeniedException',
+        `User: arn:aws:iam::${ACCOUNT}:user/test is not authorized to perform: kms:${action}`,
+      );
+    }
+  }
+
   private perform(name: string, input: Input, key: AwsKey | undefined): unknown {
     switch (name) {
       case 'CreateKey':
         return this.newKey(input['Description'] as string | undefined);
       case 'CreateAlias':
         return this.newAlias(String(input['AliasName']), String(input['TargetKeyId']));
+      case 'ReEncrypt':
+        return this.reEncrypt(input);
       case 'ListKeys':
         return this.page(input, [...this.keys.values()], 'Keys', ({ id, arn }) => ({ KeyId: id, KeyArn: arn }));
       case 'ListAliases':
@@ -217,9 +235,7 @@ export class FakeAwsKms {
       key.state = 'Disabled';
       return { KeyId: key.arn };
     }
-    if (key.state === 'PendingDeletion') {
-      throw new AwsFault('KMSInvalidStateException', `${key.arn} is pending deletion.`);
-    }
+    assertNotPending(key);
     switch (name) {
       case 'EnableKey':
         key.state = 'Enabled';
@@ -232,6 +248,26 @@ export class FakeAwsKms {
       default:
         return useKey(name, input, key);
     }
+  }
+
+  private reEncrypt(input: Input): unknown {
+    const [source, destination] = [input['SourceKeyId'], input['DestinationKeyId']].map((KeyId) =>
+      this.find({ KeyId }, true),
+    ) as [AwsKey, AwsKey];
+    assertUsable(source);
+    assertUsable(destination);
+    const context = (side: string): Input => ({ EncryptionContext: input[`${side}EncryptionContext`] });
+    const opened = decrypt({ ...context('Source'), CiphertextBlob: input['CiphertextBlob'] }, source);
+    const sealed = wrap(Buffer.from(opened.Plaintext, 'base64'), context('Destination'), destination);
+    return {
+      ...sealed,
+      SourceKeyId: source.arn,
+      SourceEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+      SourceKeyMaterialId: opened.KeyMaterialId,
+      DestinationEncryptionAlgorithm: 'SYMMETRIC_DEFAULT',
+      DestinationKeyMaterialId: sealed.KeyMaterialId,
+      KeyMaterialId: undefined,
+    };
   }
 
   private newKey(description = ''): { KeyMetadata: { KeyId: string } } {
@@ -326,10 +362,21 @@ function scheduleDeletion(key: AwsKey, days: number): unknown {
   return { KeyId: key.arn, DeletionDate: key.deletionDate, KeyState: key.state, PendingWindowInDays: days };
 }
 
-function useKey(name: string, input: Input, key: AwsKey): unknown {
+function assertNotPending({ state, arn }: AwsKey): void {
+  if (state === 'PendingDeletion') {
+    throw new AwsFault('KMSInvalidStateException', `${arn} is pending deletion.`);
+  }
+}
+
+function assertUsable(key: AwsKey): void {
+  assertNotPending(key);
   if (key.state === 'Disabled') {
     throw new AwsFault('DisabledException', `${key.arn} is disabled.`);
   }
+}
+
+function useKey(name: string, input: Input, key: AwsKey): unknown {
+  assertUsable(key);
   switch (name) {
     case 'RotateKeyOnDemand':
       key.materials.push(newMaterial());
@@ -352,18 +399,24 @@ function generate(input: Input, key: AwsKey): unknown {
     throw new AwsFault('DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.');
   }
   const plaintext = randomBytes(32);
+  return { ...wrap(plaintext, input, key), Plaintext: plaintext.toString('base64') };
+}
+
+function wrap(plaintext: Buffer, input: Input, key: AwsKey): { readonly KeyMaterialId: string } & Input {
   const material = latest(key);
   const head = Buffer.from(`${key.id}${material.id}`, 'latin1');
   const sealed = sealBytes(material.bytes, plaintext, associated(head, input));
   return {
     KeyId: key.arn,
     KeyMaterialId: material.id,
-    Plaintext: plaintext.toString('base64'),
     CiphertextBlob: Buffer.concat([head, sealed]).toString('base64'),
   };
 }
 
-function decrypt(input: Input, key: AwsKey): unknown {
+function decrypt(
+  input: Input,
+  key: AwsKey,
+): { readonly KeyId: string; readonly KeyMaterialId: string; readonly Plaintext: string } {
   const blob = Buffer.from(String(input['CiphertextBlob']), 'base64');
   const head = blob.subarray(0, 100);
   const keyId = head.subarray(0, 36).toString('latin1');

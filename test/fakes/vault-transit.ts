@@ -189,6 +189,9 @@ export class FakeTransit {
     if (!Array.isArray(batch) || batch.length === 0) {
       throw new VaultFault(400, ['missing batch input to process']);
     }
+    if (new Set((batch as Body[]).map(({ context }) => context !== undefined)).size > 1) {
+      throw new VaultFault(400, ['context should be set either in all the request blocks or in none']);
+    }
     const results = (batch as Body[]).map((item) => {
       try {
         return work(item);

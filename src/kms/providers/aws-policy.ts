@@ -11,6 +11,9 @@ const KEY_ADMINISTRATION = [
   'kms:CancelKeyDeletion',
 ] as const;
 
+/** Actions that rewrap jobs use to keep data keys inside AWS, and do without. */
+const REWRAPPING = ['kms:ReEncryptFrom', 'kms:ReEncryptTo'] as const;
+
 /** Actions that no key policy can grant, because they concern no one key. */
 const ACCOUNT_ADMINISTRATION = ['kms:ListKeys', 'kms:ListAliases', 'kms:CreateKey', 'kms:CreateAlias'] as const;
 
@@ -24,6 +27,7 @@ export function awsPolicy(resource: string): string {
       Version: '2012-10-17',
       Statement: [
         { Sid: 'Objects', Effect: 'Allow', Action: REQUIRED_ACTIONS, Resource: resource },
+        { Sid: 'Rewrapping', Effect: 'Allow', Action: REWRAPPING, Resource: resource },
         { Sid: 'KeyAdministration', Effect: 'Allow', Action: KEY_ADMINISTRATION, Resource: resource },
         { Sid: 'Keys', Effect: 'Allow', Action: ACCOUNT_ADMINISTRATION, Resource: '*' },
       ],
@@ -37,6 +41,6 @@ export function awsPolicy(resource: string): string {
 export function awsPolicyRemedy(resource: string): string {
   return (
     'Attach a policy like this to the user or role, and see that the key policy lets IAM policies of the account apply; ' +
-    `the second and third statement are for administering keys from here only:\n${awsPolicy(resource)}`
+    `the second statement is for rewrap jobs and the last two are for administering keys from here only:\n${awsPolicy(resource)}`
   );
 }

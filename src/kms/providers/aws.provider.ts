@@ -2,6 +2,7 @@ import type { KeyMetadata } from '@aws-sdk/client-kms';
 import type { EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
+  BoundDataKey,
   CallOptions,
   ConnectionTestReport,
   KeyDescription,
@@ -10,6 +11,7 @@ import type {
   KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
+  ProviderWrappedKey,
 } from '../kms-provider';
 import { AwsClient } from './aws-client';
 import { testAwsConnection } from './aws-connection-test';
@@ -37,7 +39,7 @@ export class AwsProvider implements KmsProvider {
     rotateKey: true,
     enableDisable: true,
     scheduleDeletion: true,
-    rewrap: false,
+    rewrap: true,
     bindsContext: true,
     keyVersions: true,
   };
@@ -72,14 +74,8 @@ export class AwsProvider implements KmsProvider {
         options,
       ),
     );
-    if (!answer.CiphertextBlob || answer.CiphertextBlob.length === 0 || answer.KeyId === undefined) {
-      throw new KmsError('kms-protocol', `${this.kms} returned no wrapped data key`);
-    }
-    return {
-      plaintext: this.readPlaintext(answer.Plaintext),
-      ciphertext: Buffer.from(answer.CiphertextBlob),
-      keyVersion: awsKeyVersion(answer.KeyId, answer.KeyMaterialId),
-    };
+    const wrapped = this.readWrapped(answer.CiphertextBlob, answer.KeyId, answer.KeyMaterialId);
+    return { plaintext: this.readPlaintext(answer.Plaintext), ...wrapped };
   }
 
   async decryptDataKey(
@@ -90,9 +86,7 @@ export class AwsProvider implements KmsProvider {
     { signal }: CallOptions,
   ): Promise<Buffer> {
     const KeyId = this.names.toUnwrap(keyId, keyVersion);
-    if (ciphertext.length === 0 || ciphertext.length > MAX_CIPHERTEXT_BYTES) {
-      throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
-    }
+    this.checkCiphertext(ciphertext);
     const answer = await this.send(KeyId, signal, ({ sdk, client }, options) =>
       client.send(
         new sdk.DecryptCommand({ KeyId, CiphertextBlob: ciphertext, EncryptionContext: { ...context } }),
@@ -100,6 +94,42 @@ export class AwsProvider implements KmsProvider {
       ),
     );
     return this.readPlaintext(answer.Plaintext);
+  }
+
+  /** Under any two keys of the region that the credentials may use. */
+  async canRewrap(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  /** AWS takes them one by one. */
+  async rewrapDataKeys(
+    from: string,
+    to: string,
+    wrapped: readonly BoundDataKey[],
+    { signal }: CallOptions,
+  ): Promise<ProviderWrappedKey[]> {
+    return Promise.all(wrapped.map((each) => this.reEncrypt(from, to, each, signal)));
+  }
+
+  private async reEncrypt(
+    from: string,
+    to: string,
+    { ciphertext, context, keyVersion }: BoundDataKey,
+    signal: AbortSignal,
+  ): Promise<ProviderWrappedKey> {
+    const DestinationKeyId = this.names.toAws(to);
+    this.checkCiphertext(ciphertext);
+    const input = {
+      CiphertextBlob: ciphertext,
+      SourceKeyId: this.names.toUnwrap(from, keyVersion),
+      SourceEncryptionContext: { ...context },
+      DestinationKeyId,
+      DestinationEncryptionContext: { ...context },
+    };
+    const answer = await this.send(DestinationKeyId, signal, ({ sdk, client }, options) =>
+      client.send(new sdk.ReEncryptCommand(input), options),
+    );
+    return this.readWrapped(answer.CiphertextBlob, answer.KeyId, answer.DestinationKeyMaterialId);
   }
 
   async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
@@ -294,6 +324,23 @@ export class AwsProvider implements KmsProvider {
       throw new KmsError('kms-protocol', `${this.kms} does not tell the id of a key`);
     }
     return metadata.KeyId;
+  }
+
+  private checkCiphertext(ciphertext: Buffer): void {
+    if (ciphertext.length === 0 || ciphertext.length > MAX_CIPHERTEXT_BYTES) {
+      throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
+    }
+  }
+
+  private readWrapped(
+    blob: Uint8Array | undefined,
+    keyArn: string | undefined,
+    materialId: string | undefined,
+  ): ProviderWrappedKey {
+    if (!blob || blob.length === 0 || keyArn === undefined) {
+      throw new KmsError('kms-protocol', `${this.kms} returned no wrapped data key`);
+    }
+    return { ciphertext: Buffer.from(blob), keyVersion: awsKeyVersion(keyArn, materialId) };
   }
 
   private readPlaintext(bytes: Uint8Array | undefined): Buffer {

@@ -36,6 +36,12 @@ export function neededCapabilities(
       required: wraps === 'encrypt',
     },
     { path: `${mountPath}/decrypt/${keyName}`, capabilities: ['update'], purpose: 'unwrap data keys', required: true },
+    {
+      path: `${mountPath}/rewrap/${keyName}`,
+      capabilities: ['update'],
+      purpose: 'rewrap data keys inside Vault',
+      required: false,
+    },
     { path: `${key}/rotate`, capabilities: ['update'], purpose: 'rotate the key from here', required: false },
     { path: `${mountPath}/keys`, capabilities: ['list'], purpose: 'list keys', required: false },
   ];

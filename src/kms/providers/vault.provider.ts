@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
+  BoundDataKey,
   CallOptions,
   ConnectionTestReport,
   KeyDescription,
@@ -9,11 +10,13 @@ import type {
   KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
+  ProviderWrappedKey,
 } from '../kms-provider';
 import { listingPage } from './key-listing';
 import { VaultAuth } from './vault-auth';
-import { objectOf, VaultClient } from './vault-client';
+import { objectOf, textOf, VaultClient, type VaultObject } from './vault-client';
 import { testVaultConnection } from './vault-connection-test';
+import { vaultError } from './vault-errors';
 import { readVaultKey, type VaultKey } from './vault-key';
 import { vaultPolicyRemedy } from './vault-policy';
 import { VaultSession } from './vault-session';
@@ -45,10 +48,11 @@ export class VaultProvider implements KmsProvider {
     rotateKey: true,
     enableDisable: false,
     scheduleDeletion: false,
-    rewrap: false,
+    rewrap: true,
     bindsContext: true,
     keyVersions: true,
   };
+  readonly batchSize = 100;
   readonly defaultKeyId: string;
   private readonly client: VaultClient;
   private readonly auth: VaultAuth;
@@ -79,8 +83,8 @@ export class VaultProvider implements KmsProvider {
   async generateDataKey(keyId: string, context: EncryptionContext, { signal }: CallOptions): Promise<ProviderDataKey> {
     return this.withKey(keyId, signal, async (key) => {
       const text = contextBase64(context);
-      const version = keyId === this.defaultKeyId ? this.settings.keyVersion : undefined;
-      if (key.derived && version === undefined) {
+      const version = this.pinnedVersion(keyId);
+      if (key.derived && version.key_version === undefined) {
         const { data } = await this.session.write(
           this.path('datakey/plaintext', keyId),
           { context: text, bits: 256 },
@@ -90,11 +94,7 @@ export class VaultProvider implements KmsProvider {
         return { plaintext, ...this.readCiphertext(objectOf(data)['ciphertext']) };
       }
       const plaintext = randomBytes(KEY_BYTES);
-      const body = {
-        plaintext: plaintext.toString('base64'),
-        ...binding(key, text),
-        ...(version === undefined ? {} : { key_version: version }),
-      };
+      const body = { plaintext: plaintext.toString('base64'), ...binding(key, text), ...version };
       const { data } = await this.session.write(this.path('encrypt', keyId), body, signal);
       return { plaintext, ...this.readCiphertext(objectOf(data)['ciphertext']) };
     });
@@ -107,14 +107,55 @@ export class VaultProvider implements KmsProvider {
     _keyVersion: string | undefined,
     { signal }: CallOptions,
   ): Promise<Buffer> {
-    const text = ciphertext.toString('utf8');
-    if (!CIPHERTEXT.test(text)) {
-      throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
-    }
     return this.withKey(keyId, signal, async (key) => {
-      const body = { ciphertext: text, ...binding(key, contextBase64(context)) };
+      const body = this.ciphertextItem(key, { ciphertext, context });
       const { data } = await this.session.write(this.path('decrypt', keyId), body, signal);
       return this.readPlaintext(objectOf(data)['plaintext']);
+    });
+  }
+
+  /** Makes the data keys here, also where the key is a derived one: Vault's `datakey` makes one at a time. */
+  async generateDataKeys(
+    keyId: string,
+    contexts: readonly EncryptionContext[],
+    { signal }: CallOptions,
+  ): Promise<ProviderDataKey[]> {
+    return this.withKey(keyId, signal, async (key) => {
+      const made = contexts.map((context) => ({ context, plaintext: randomBytes(KEY_BYTES) }));
+      const items = made.map(({ context, plaintext }) => ({
+        plaintext: plaintext.toString('base64'),
+        ...binding(key, contextBase64(context)),
+        ...this.pinnedVersion(keyId),
+      }));
+      const results = await this.writeBatch('encrypt', keyId, items, signal);
+      const wrapped = results.map(({ ciphertext }) => this.readCiphertext(ciphertext));
+      return made.map(({ plaintext }, index) => ({ plaintext, ...(wrapped[index] as ProviderWrappedKey) }));
+    });
+  }
+
+  async decryptDataKeys(keyId: string, wrapped: readonly BoundDataKey[], { signal }: CallOptions): Promise<Buffer[]> {
+    return this.withKey(keyId, signal, async (key) => {
+      const items = wrapped.map((each) => this.ciphertextItem(key, each));
+      const results = await this.writeBatch('decrypt', keyId, items, signal);
+      return results.map(({ plaintext }) => this.readPlaintext(plaintext));
+    });
+  }
+
+  /** Vault rewraps under the same key only, and takes a derivation context but no associated data. */
+  async canRewrap(from: string, to: string, { signal }: CallOptions): Promise<boolean> {
+    return from === to && (await this.key(from, signal)).derived;
+  }
+
+  async rewrapDataKeys(
+    _from: string,
+    to: string,
+    wrapped: readonly BoundDataKey[],
+    { signal }: CallOptions,
+  ): Promise<ProviderWrappedKey[]> {
+    return this.withKey(to, signal, async (key) => {
+      const items = wrapped.map((each) => ({ ...this.ciphertextItem(key, each), ...this.pinnedVersion(to) }));
+      const results = await this.writeBatch('rewrap', to, items, signal);
+      return results.map(({ ciphertext }) => this.readCiphertext(ciphertext));
     });
   }
 
@@ -179,6 +220,41 @@ export class VaultProvider implements KmsProvider {
     await this.describeKey(keyId, options);
     await this.session.write(`${this.path('keys', keyId)}/rotate`, {}, options.signal);
     return this.describeKey(keyId, options);
+  }
+
+  private async writeBatch(
+    verb: 'encrypt' | 'decrypt' | 'rewrap',
+    keyId: string,
+    items: readonly VaultObject[],
+    signal: AbortSignal,
+  ): Promise<VaultObject[]> {
+    const { data } = await this.session.write(this.path(verb, keyId), { batch_input: items }, signal);
+    const results = objectOf(data)['batch_results'];
+    if (!Array.isArray(results) || results.length !== items.length) {
+      throw new KmsError('kms-protocol', `${this.kms} answered a batch in an unknown way`);
+    }
+    return results.map((entry) => {
+      const result = objectOf(entry);
+      const error = textOf(result['error'], '');
+      if (error !== '') {
+        throw vaultError(this.kms, 400, [error]);
+      }
+      return result;
+    });
+  }
+
+  private ciphertextItem(key: VaultKey, { ciphertext, context }: BoundDataKey): VaultObject {
+    const text = ciphertext.toString('utf8');
+    if (!CIPHERTEXT.test(text)) {
+      throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
+    }
+    return { ciphertext: text, ...binding(key, contextBase64(context)) };
+  }
+
+  /** The version that the configuration wants data keys wrapped by. */
+  private pinnedVersion(keyId: string): { readonly key_version?: number } {
+    const version = keyId === this.defaultKeyId ? this.settings.keyVersion : undefined;
+    return version === undefined ? {} : { key_version: version };
   }
 
   private async withKey<T>(keyId: string, signal: AbortSignal, work: (key: VaultKey) => Promise<T>): Promise<T> {
