@@ -18,7 +18,7 @@ const PARTLY = {
   PutBucketLogging: 'kept and shown; no logs are delivered',
   PutBucketNotificationConfiguration: 'the empty configuration only',
   PutBucketRequestPayment: '`BucketOwner` only',
-  PutBucketLifecycleConfiguration: 'checked, kept and shown; not yet carried out',
+  PutBucketLifecycleConfiguration: 'transitions are accepted and change nothing',
   PutBucketEncryption: '`BlockedEncryptionTypes` other than `NONE` are refused',
 };
 

@@ -6,6 +6,7 @@ import { CryptoModule } from './crypto/crypto.module';
 import { DatabaseModule } from './database/database.module';
 import { IdentityModule } from './identity/identity.module';
 import { KmsModule } from './kms/kms.module';
+import { LifecycleModule } from './lifecycle/lifecycle.module';
 import { ObjectStorageModule } from './object-storage/object-storage.module';
 import { ObservabilityModule } from './observability/observability.module';
 import { RewrapModule } from './rewrap/rewrap.module';
@@ -28,6 +29,7 @@ export class AppModule {
         KmsModule,
         CryptoModule,
         ObjectStorageModule,
+        LifecycleModule,
         RewrapModule,
         IdentityModule,
         S3Module,

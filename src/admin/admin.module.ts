@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module';
 import { ConfigManagerModule } from '../config/config.module';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
+import { LifecycleModule } from '../lifecycle/lifecycle.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
 import { RewrapModule } from '../rewrap/rewrap.module';
 import { AccessKeyController } from './access-key.controller';
@@ -27,6 +28,8 @@ import { ConfigKvService } from './minio/config-kv.service';
 import { MadminPayloads } from './minio/madmin-payloads.service';
 import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
+import { BucketLifecycleController } from './lifecycle/bucket-lifecycle.controller';
+import { LifecycleRunsController } from './lifecycle/lifecycle-runs.controller';
 import { PolicyController } from './policy.controller';
 import { RustfsBackupController } from './rustfs/rustfs-backup.controller';
 import { RustfsKeysController } from './rustfs/rustfs-keys.controller';
@@ -41,7 +44,15 @@ import { WhoAmIController } from './whoami.controller';
 
 /** The admin face. `configureAdminApp` must have prepared the application it runs in. */
 @Module({
-  imports: [AuditModule, ConfigManagerModule, IdentityModule, KmsModule, ObjectStorageModule, RewrapModule],
+  imports: [
+    AuditModule,
+    ConfigManagerModule,
+    IdentityModule,
+    KmsModule,
+    ObjectStorageModule,
+    LifecycleModule,
+    RewrapModule,
+  ],
   controllers: [
     ConfigKvController,
     ServerInfoController,
@@ -57,6 +68,8 @@ import { WhoAmIController } from './whoami.controller';
     RustfsLegacyKeysController,
     RustfsBackupController,
     RewrapController,
+    LifecycleRunsController,
+    BucketLifecycleController,
     MinioKmsController,
     UserController,
     AccessKeyController,

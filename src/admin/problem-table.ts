@@ -78,6 +78,8 @@ const REWRAP: Readonly<Record<string, ProblemRow>> = {
 };
 
 const STORAGE: Readonly<Record<string, ProblemRow>> = {
+  NoSuchLifecycleConfiguration: row(404, 'No lifecycle rules'),
+  'lifecycle-off': row(409, 'Lifecycle switched off'),
   NoSuchBucket: row(404, 'No such bucket'),
 };
 

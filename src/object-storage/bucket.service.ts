@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BucketDocumentCache } from './bucket-document-cache.service';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { assertBucketName, assertPossibleBucket } from './names';
 import type { BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
@@ -9,7 +10,10 @@ const MAX_LISTED = 10_000;
 /** Buckets and what is set on them. */
 @Injectable()
 export class BucketService implements BucketServiceContract {
-  constructor(private readonly buckets: BucketRepository) {}
+  constructor(
+    private readonly buckets: BucketRepository,
+    private readonly documents: BucketDocumentCache,
+  ) {}
 
   /**
    * Creates a bucket. Creating one's own bucket again changes nothing, as in us-east-1.
@@ -53,6 +57,7 @@ export class BucketService implements BucketServiceContract {
     if (outcome !== 'deleted') {
       throw storageError(outcome === 'missing' ? 'NoSuchBucket' : 'BucketNotEmpty', { BucketName: name });
     }
+    await this.documents.changed(name);
   }
 
   /**
@@ -100,6 +105,7 @@ export class BucketService implements BucketServiceContract {
     await (content === null
       ? this.buckets.deleteDocument(name, document)
       : this.buckets.putDocument(name, document, content));
+    await this.documents.changed(name);
   }
 
   private async require(name: string): Promise<StoredBucket> {

@@ -5,6 +5,7 @@ import { Settings } from '../settings/settings';
 import { BlobReaper } from './blob-reaper.service';
 import { BlobRepository } from './blob.repository';
 import { BlobStore } from './blob-store';
+import { BucketDocumentCache } from './bucket-document-cache.service';
 import { BucketRepository } from './bucket.repository';
 import { BucketService } from './bucket.service';
 import { FilesystemBlobStore } from './filesystem-blob-store';
@@ -38,6 +39,7 @@ import { UploadLister } from './upload-lister.service';
     },
     BlobRepository,
     BucketRepository,
+    BucketDocumentCache,
     ListingRepository,
     MultipartRepository,
     ObjectRepository,
@@ -60,6 +62,8 @@ import { UploadLister } from './upload-lister.service';
     ListingService,
   ],
   exports: [
+    BucketRepository,
+    BucketDocumentCache,
     ObjectLockService,
     ObjectService,
     MultipartService,

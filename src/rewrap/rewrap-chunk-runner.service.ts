@@ -18,7 +18,7 @@ import { RewrapJobRepository } from './rewrap-job.repository';
 import { selectionOf } from './rewrap-selection';
 import { batchUnderWay, countBatch, countStall } from './rewrap.metrics';
 import type { RewrapOrder } from './rewrap.types';
-import { Waker } from './waker';
+import { Waker } from '../common/waker';
 
 /** A chunk whose owner gives no sign for so long is taken over. */
 export const LEASE_SECONDS = 10;

@@ -1,4 +1,5 @@
 import { type BeforeApplicationShutdown, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { BackgroundLoop } from '../common/background-loop';
 import { Database } from '../database/database';
 import { isPassing, LEASE_SECONDS, RewrapChunkRunner } from './rewrap-chunk-runner.service';
 import { RewrapChunkRepository } from './rewrap-chunk.repository';
@@ -6,13 +7,11 @@ import { REWRAP_CHANNEL, RewrapJobRepository } from './rewrap-job.repository';
 import { RewrapPlanner } from './rewrap-planner.service';
 import { selectionOf } from './rewrap-selection';
 import type { RewrapOrder } from './rewrap.types';
-import { Waker } from './waker';
 
 const CHUNK = 1_000;
 /** Longer than counting takes. */
 const PLAN_LEASE_SECONDS = 60;
 const POLL_MS = 5_000;
-const AFTER_FAILURE_MS = 1_000;
 
 /**
  * Works on rewrap jobs, in every process of the fleet alike: whoever is free plans, takes a chunk, or ends a walk. All that
@@ -21,10 +20,7 @@ const AFTER_FAILURE_MS = 1_000;
 @Injectable()
 export class RewrapWorker implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger(RewrapWorker.name);
-  private readonly waker = new Waker();
-  private stopping = false;
-  private woken = false;
-  private running: Promise<void> = Promise.resolve();
+  private readonly loop = new BackgroundLoop({ step: () => this.step(), pollMs: POLL_MS, logger: this.logger });
   private stopListening: (() => Promise<void>) | undefined;
 
   constructor(
@@ -38,14 +34,12 @@ export class RewrapWorker implements OnApplicationBootstrap, BeforeApplicationSh
   async onApplicationBootstrap(): Promise<void> {
     const wake = (): void => this.wake();
     this.stopListening = await this.database.listen(REWRAP_CHANNEL, wake, wake);
-    this.running = this.loop();
+    this.loop.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopping = true;
     this.runner.stop();
-    this.waker.wake();
-    await this.running;
+    await this.loop.stop();
     await this.stopListening?.();
   }
 
@@ -76,20 +70,6 @@ export class RewrapWorker implements OnApplicationBootstrap, BeforeApplicationSh
     return finished !== undefined;
   }
 
-  private async loop(): Promise<void> {
-    while (!this.stopping) {
-      try {
-        this.woken = false;
-        if (!(await this.step()) && !this.woken && !this.stopping) {
-          await this.waker.wait(POLL_MS);
-        }
-      } catch (error) {
-        this.logger.warn(`Rewrapping failed and goes on: ${error instanceof Error ? error.message : String(error)}`);
-        await this.waker.wait(AFTER_FAILURE_MS);
-      }
-    }
-  }
-
   private async plan(order: RewrapOrder): Promise<void> {
     try {
       await this.planner.plan(order);
@@ -105,8 +85,7 @@ export class RewrapWorker implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private wake(): void {
-    this.woken = true;
-    this.waker.wake();
+    this.loop.wake();
     this.runner.wake();
   }
 }

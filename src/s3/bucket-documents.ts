@@ -5,7 +5,6 @@ export const OWNERSHIP_DOCUMENT = 'ownershipControls';
 export const TAGGING_DOCUMENT = 'tagging';
 export const CORS_DOCUMENT = 'cors';
 export const LOGGING_DOCUMENT = 'logging';
-export const LIFECYCLE_DOCUMENT = 'lifecycle';
 
 export const PUBLIC_ACCESS_SETTINGS = [
   'BlockPublicAcls',

@@ -19,6 +19,7 @@ import { PolicyOperations } from './operations/policy.operations';
 import { PostObjectOperations } from './operations/post-object.operations';
 import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
+import { LifecycleHeaders } from './lifecycle-headers';
 import { S3Authenticator } from './s3-authenticator';
 import { S3Authorizer } from './s3-authorizer';
 import { S3Cors } from './s3-cors';
@@ -46,6 +47,7 @@ import { S3Operations } from './s3-operations';
     PostObjectOperations,
     RuleDocumentOperations,
     TaggingOperations,
+    LifecycleHeaders,
     S3Authenticator,
     S3Authorizer,
     S3Cors,

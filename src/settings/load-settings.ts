@@ -173,6 +173,8 @@ function toSettings(
     dareCipher: values.dareCipher,
     clockSkewSeconds: values.clockSkewSeconds,
     drainSeconds: values.drainSeconds,
+    lifecycleIntervalSeconds: values.lifecycleIntervalSeconds,
+    lifecycleDaySeconds: values.lifecycleDaySeconds,
     rustfsKmsHeaders: values.rustfsKmsHeaders,
     logLevel: values.logLevel,
     logFormat: values.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json'),

@@ -98,6 +98,14 @@ export class SettingsDto {
   @Max(3600)
   drainSeconds!: number;
 
+  @Min(0)
+  @Max(30 * DAY_SECONDS)
+  lifecycleIntervalSeconds!: number;
+
+  @Min(1)
+  @Max(DAY_SECONDS)
+  lifecycleDaySeconds!: number;
+
   @IsBoolean()
   rustfsKmsHeaders!: boolean;
 

@@ -66,6 +66,10 @@ export class Settings {
   readonly clockSkewSeconds!: number;
   /** Seconds that requests in flight may take to finish after SIGTERM. */
   readonly drainSeconds!: number;
+  /** Seconds from one run of a bucket's lifecycle rules to the next; 0 for never. */
+  readonly lifecycleIntervalSeconds!: number;
+  /** Seconds that lifecycle rules take a day to last; other than 86400 only in tests. */
+  readonly lifecycleDaySeconds!: number;
   /** Give out the older RustFS header pair with the wrapped key and nonce of an object. */
   readonly rustfsKmsHeaders!: boolean;
   readonly logLevel!: LogLevel;

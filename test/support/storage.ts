@@ -12,6 +12,7 @@ import type { Database } from '../../src/database/database';
 import { BlobReaper } from '../../src/object-storage/blob-reaper.service';
 import { BlobRepository } from '../../src/object-storage/blob.repository';
 import type { BlobStore } from '../../src/object-storage/blob-store';
+import { BucketDocumentCache } from '../../src/object-storage/bucket-document-cache.service';
 import { BucketRepository } from '../../src/object-storage/bucket.repository';
 import { BucketService } from '../../src/object-storage/bucket.service';
 import { FilesystemBlobStore } from '../../src/object-storage/filesystem-blob-store';
@@ -116,7 +117,7 @@ function assemble(
     blobs,
     objects: new ObjectService(finder, reader, putter, copier, deleter, objectRows, bucketRows, settings),
     multipart: new MultipartService(uploadRows, bucketRows, objectRows, cipher, parts, lister, settings),
-    buckets: new BucketService(bucketRows),
+    buckets: new BucketService(bucketRows, new BucketDocumentCache(database, bucketRows)),
     locks: new ObjectLockService(bucketRows, finder, objectRows),
     listing: new ListingService(listingRows, bucketRows),
     reaper: new BlobReaper(new BlobRepository(database), blobs, uploadRows),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { LifecycleFilter, LifecycleRule, LifecycleTransition } from '../../object-storage/lifecycle-rules';
+import type { LifecycleFilter, LifecycleRule, LifecycleTransition } from '../../lifecycle/lifecycle-rules';
 import { S3Error } from '../s3-error';
 import type { XmlElement } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
@@ -60,10 +60,19 @@ function readRule(rule: XmlElement): LifecycleRule {
       .all('NoncurrentVersionTransition')
       .map((transition) => readTransition(transition, 'NoncurrentDays')),
   };
-  if (written.filter.tags !== undefined && (abort !== undefined || read.expiration?.expiredDeleteMarker === true)) {
+  refuseFilters(read);
+  return read;
+}
+
+/** Uploads and delete markers have neither tags nor, as far as AWS lets rules see it, a size. */
+function refuseFilters({ filter, expiration, abortUploadsAfterDays }: LifecycleRule): void {
+  const ofUploads = abortUploadsAfterDays !== undefined;
+  if (filter.tags !== undefined && (ofUploads || expiration?.expiredDeleteMarker === true)) {
     throw new S3Error('InvalidRequest', 'A filter by tags goes with neither of uploads and delete markers.');
   }
-  return read;
+  if (ofUploads && (filter.sizeGreaterThan !== undefined || filter.sizeLessThan !== undefined)) {
+    throw new S3Error('InvalidRequest', 'AbortIncompleteMultipartUpload cannot be specified with Object Size.');
+  }
 }
 
 function readFilter(rule: XmlElement): Pick<LifecycleRule, 'form' | 'filter'> {

@@ -3,6 +3,7 @@ import { MultipartService } from '../../object-storage/multipart.service';
 import type { ListedPart, MultipartUploadInfo } from '../../object-storage/object-storage.types';
 import { checksumElement } from '../headers/checksum-headers';
 import { commonPrefixesXml, entryLimit, listParameters, type ListParameters } from '../list-parameters';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument } from '../s3-error';
 import { uploadIdOf } from '../upload-part';
@@ -17,7 +18,10 @@ export class MultipartListingOperations {
     ListMultipartUploads: (call) => this.listUploads(call),
   };
 
-  constructor(private readonly uploads: MultipartService) {}
+  constructor(
+    private readonly uploads: MultipartService,
+    private readonly lifecycle: LifecycleHeaders,
+  ) {}
 
   private async listParts(call: S3Call): Promise<S3Answer> {
     const { name, encodingType } = listParameters(call);
@@ -43,6 +47,7 @@ export class MultipartListingOperations {
           textElement('ChecksumType', upload.checksum?.type) +
           page.parts.map(partXml).join(''),
       ),
+      await this.lifecycle.ofUpload(call.bucket, upload),
     );
   }
 

@@ -20,6 +20,7 @@ import {
   refuseCopySourceKey,
   requestedEncryption,
 } from '../headers/sse-headers';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
@@ -45,6 +46,7 @@ export class MultipartOperations {
   constructor(
     private readonly uploads: MultipartService,
     private readonly authorizer: S3Authorizer,
+    private readonly lifecycle: LifecycleHeaders,
   ) {}
 
   private async create(call: S3Call): Promise<S3Answer> {
@@ -77,6 +79,7 @@ export class MultipartOperations {
         ...encryptionAnswerHeaders(upload.encryption, this.authorizer, customerKey),
         'x-amz-checksum-algorithm': checksum?.algorithm,
         'x-amz-checksum-type': checksum?.type,
+        ...(await this.lifecycle.ofUpload(call.bucket, upload)),
       },
     );
   }

@@ -9,6 +9,7 @@ import { describingHeaders } from '../headers/object-headers';
 import { customerKeyOf, refuseManagedEncryptionOnRead } from '../headers/sse-headers';
 import { responseOverrides } from '../headers/response-overrides';
 import { attributesXml, requestedAttributes } from '../object-attributes';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
@@ -27,6 +28,7 @@ export class ObjectReadOperations {
   constructor(
     private readonly objects: ObjectService,
     private readonly authorizer: S3Authorizer,
+    private readonly lifecycle: LifecycleHeaders,
   ) {}
 
   private async get(call: S3Call): Promise<S3Answer> {
@@ -35,7 +37,7 @@ export class ObjectReadOperations {
     const opened = await this.masked(call, this.objects.open(command));
     return {
       status: opened.range === undefined ? 200 : 206,
-      headers: { ...this.headersOf(call, command, opened), ...overrides },
+      headers: { ...(await this.headersOf(call, command, opened)), ...overrides },
       body: opened.body,
       length: opened.length,
     };
@@ -47,7 +49,7 @@ export class ObjectReadOperations {
     const described = await this.masked(call, this.objects.head(command));
     return {
       status: described.range === undefined ? 200 : 206,
-      headers: { ...this.headersOf(call, command, described), ...overrides },
+      headers: { ...(await this.headersOf(call, command, described)), ...overrides },
       length: described.length,
     };
   }
@@ -97,7 +99,11 @@ export class ObjectReadOperations {
     }
   }
 
-  private headersOf(call: S3Call, command: GetObjectCommand, described: Described): Record<string, string> {
+  private async headersOf(
+    call: S3Call,
+    command: GetObjectCommand,
+    described: Described,
+  ): Promise<Record<string, string>> {
     const { info, range } = described;
     const headers = describingHeaders(info);
     if (range !== undefined) {
@@ -107,6 +113,9 @@ export class ObjectReadOperations {
       headers['x-amz-mp-parts-count'] = String(info.parts.length);
     }
     Object.assign(headers, versionHeader(call, info));
+    if (info.isLatest) {
+      Object.assign(headers, await this.lifecycle.ofObject(call.bucket, info));
+    }
     if (info.encryption.mode !== 'none') {
       Object.assign(headers, encryptionAnswerHeaders(info.encryption, this.authorizer, command.customerKey));
     }

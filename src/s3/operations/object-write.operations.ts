@@ -5,6 +5,7 @@ import { writeConditions } from '../headers/condition-headers';
 import { lockOf } from '../headers/lock-headers';
 import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import { refuseCopySourceKey, requestedEncryption } from '../headers/sse-headers';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 
@@ -16,6 +17,7 @@ export class ObjectWriteOperations {
   constructor(
     private readonly objects: ObjectService,
     private readonly authorizer: S3Authorizer,
+    private readonly lifecycle: LifecycleHeaders,
   ) {}
 
   private async put(call: S3Call): Promise<S3Answer> {
@@ -42,7 +44,11 @@ export class ObjectWriteOperations {
         authorizeKey: this.authorizer.keyGuard(call),
       });
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
-      return emptyAnswer(200, { ETag: `"${result.etag}"`, ...writeHeaders(result, this.authorizer, customerKey) });
+      return emptyAnswer(200, {
+        ETag: `"${result.etag}"`,
+        ...writeHeaders(result, this.authorizer, customerKey),
+        ...(await this.lifecycle.ofObject(call.bucket, { key: call.key, tags, ...result })),
+      });
     } finally {
       body.stream.destroy();
     }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
-import type { LifecycleRule } from '../../object-storage/lifecycle-rules';
-import { CORS_DOCUMENT, LIFECYCLE_DOCUMENT } from '../bucket-documents';
+import { LIFECYCLE_DOCUMENT, type LifecycleRule } from '../../lifecycle/lifecycle-rules';
+import { CORS_DOCUMENT } from '../bucket-documents';
 import { corsXml, readCorsRules, type CorsRule } from '../documents/cors-rules';
 import { lifecycleXml, readLifecycle } from '../documents/lifecycle-document';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';

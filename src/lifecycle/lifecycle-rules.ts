@@ -35,3 +35,11 @@ export interface LifecycleRule {
   readonly transitions: readonly LifecycleTransition[];
   readonly noncurrentTransitions: readonly LifecycleTransition[];
 }
+
+/** Name of the bucket's document that holds its rules. */
+export const LIFECYCLE_DOCUMENT = 'lifecycle';
+
+/** Reads the stored rules of a bucket. */
+export function parseLifecycleRules(document: string): LifecycleRule[] {
+  return JSON.parse(document) as LifecycleRule[];
+}

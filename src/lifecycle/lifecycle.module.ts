@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { ObjectStorageModule } from '../object-storage/object-storage.module';
+import { LifecycleRunRepository } from './lifecycle-run.repository';
+import { LifecycleRunner } from './lifecycle-runner.service';
+import { LifecycleWalkRepository } from './lifecycle-walk.repository';
+import { LifecycleWalker } from './lifecycle-walker.service';
+import { LifecycleWorker } from './lifecycle-worker.service';
+import { LifecycleService } from './lifecycle.service';
+
+/** Carries out the lifecycle rules of buckets. */
+@Module({
+  imports: [ObjectStorageModule],
+  providers: [
+    LifecycleRunRepository,
+    LifecycleWalkRepository,
+    LifecycleWalker,
+    LifecycleRunner,
+    LifecycleWorker,
+    LifecycleService,
+  ],
+  exports: [LifecycleService],
+})
+export class LifecycleModule {}
