@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService } from '../identity/identity.service';
-import type { ConditionValue } from '../identity/identity.types';
+import type { AccessDecision, ConditionValue } from '../identity/identity.types';
 import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
 
@@ -11,16 +11,8 @@ export class AdminAuthorizer {
 
   /** Whether one of the actions is allowed on the resource and none of them denied. */
   async allows(request: AdminRequest, actions: readonly string[], resource: string): Promise<boolean> {
-    const { principal } = request;
-    if (principal === undefined) {
-      return false;
-    }
-    const conditions = conditionsOf(request);
-    const decisions = await Promise.all(
-      actions.map((action) => this.identity.authorize({ principal, action, resource, conditions })),
-    );
-    const denied = decisions.some((decision) => decision.reason.startsWith('explicit-deny:'));
-    return !denied && decisions.some((decision) => decision.allowed);
+    const decisions = (await this.decide(request, actions, resource)) ?? [];
+    return !decisions.some(isDenial) && decisions.some((decision) => decision.allowed);
   }
 
   /** @throws AdminError `AccessDenied` naming the action */
@@ -30,6 +22,32 @@ export class AdminAuthorizer {
       throw new AdminError('AccessDenied', `Your policies do not allow ${actions.join(' or ')}${target}`);
     }
   }
+
+  /** For what everybody may do unless a policy says no. @throws AdminError `AccessDenied` naming the action */
+  async requireNoDenial(request: AdminRequest, actions: readonly string[]): Promise<void> {
+    const decisions = await this.decide(request, actions, '*');
+    if (decisions === undefined || decisions.some(isDenial)) {
+      throw new AdminError('AccessDenied', `Your policies deny ${actions.join(' or ')}`);
+    }
+  }
+
+  private async decide(
+    request: AdminRequest,
+    actions: readonly string[],
+    resource: string,
+  ): Promise<AccessDecision[] | undefined> {
+    const { principal } = request;
+    if (principal === undefined) {
+      return undefined;
+    }
+    const conditions = conditionsOf(request);
+    return Promise.all(actions.map((action) => this.identity.authorize({ principal, action, resource, conditions })));
+  }
+}
+
+/** Somebody who is no longer known has no policy that could deny anything, and may do nothing. */
+function isDenial({ reason }: AccessDecision): boolean {
+  return reason.startsWith('explicit-deny:') || reason === 'unknown-principal';
 }
 
 function conditionsOf(request: AdminRequest): Record<string, ConditionValue | undefined> {

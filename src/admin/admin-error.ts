@@ -5,7 +5,9 @@ import type { InputProblem } from '../identity/identity-error';
 export type AdminErrorKind =
   | 'Unauthorized'
   | 'AccessDenied'
+  | 'ActionNotAllowed'
   | 'CrossSiteRequest'
+  | 'GroupNotEmpty'
   | 'InvalidRequest'
   | 'InvalidPayload'
   | 'Busy'
@@ -13,6 +15,7 @@ export type AdminErrorKind =
   | 'NotOffered'
   | 'NotFound'
   | 'PayloadTooLarge'
+  | 'PolicyChangeAlreadyApplied'
   | 'UpgradeRequired';
 
 /** A request that the admin face refuses by itself. */

@@ -25,6 +25,16 @@ import { KmsController } from './kms.controller';
 import { AdminKmsController } from './minio/admin-kms.controller';
 import { ConfigKvController } from './minio/config-kv.controller';
 import { ConfigKvService } from './minio/config-kv.service';
+import { IamAccessKeysController } from './minio/iam/iam-access-keys.controller';
+import { IamAccessKeys } from './minio/iam/iam-access-keys.service';
+import { IamAccountController } from './minio/iam/iam-account.controller';
+import { IamCallers } from './minio/iam/iam-callers.service';
+import { IamGroupsController } from './minio/iam/iam-groups.controller';
+import { IamPayloads } from './minio/iam/iam-payloads.service';
+import { IamPoliciesController } from './minio/iam/iam-policies.controller';
+import { IamPolicies } from './minio/iam/iam-policies.service';
+import { IamUsersController } from './minio/iam/iam-users.controller';
+import { IamUsers } from './minio/iam/iam-users.service';
 import { MadminPayloads } from './minio/madmin-payloads.service';
 import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
@@ -56,6 +66,11 @@ import { WhoAmIController } from './whoami.controller';
   controllers: [
     ConfigKvController,
     ServerInfoController,
+    IamUsersController,
+    IamPoliciesController,
+    IamGroupsController,
+    IamAccessKeysController,
+    IamAccountController,
     ConfigController,
     ConfigHelpController,
     BucketEscrowController,
@@ -91,6 +106,11 @@ import { WhoAmIController } from './whoami.controller';
     RustfsKmsService,
     ConfigKvService,
     MadminPayloads,
+    IamCallers,
+    IamPayloads,
+    IamUsers,
+    IamPolicies,
+    IamAccessKeys,
   ],
 })
 export class AdminModule {}

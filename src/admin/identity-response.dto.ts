@@ -87,6 +87,9 @@ export class AccessKeyDto {
   @ApiProperty({ enum: STATUS })
   status!: string;
 
+  @ApiProperty({ example: 'backup' })
+  name!: string;
+
   @ApiProperty({ example: 'backup job' })
   description!: string;
 

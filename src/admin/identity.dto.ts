@@ -85,6 +85,12 @@ const ToDate = (): PropertyDecorator =>
   );
 
 class AccessKeyFields {
+  @ApiPropertyOptional({ maxLength: 32, example: 'backup' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(32)
+  name?: string;
+
   @ApiPropertyOptional({ maxLength: 256, example: 'backup job' })
   @IsOptional()
   @IsString()

@@ -11,6 +11,9 @@ const row = (status: number, title: string, code?: string): ProblemRow => ({ sta
 const ADMIN: Readonly<Record<string, ProblemRow>> = {
   Unauthorized: row(401, 'Credentials are missing or wrong', 'AccessDenied'),
   AccessDenied: row(403, 'Access denied'),
+  ActionNotAllowed: row(403, 'Action not allowed', 'XMinioIAMActionNotAllowed'),
+  GroupNotEmpty: row(400, 'Group not empty', 'XMinioAdminGroupNotEmpty'),
+  PolicyChangeAlreadyApplied: row(400, 'Nothing to change', 'XMinioAdminPolicyChangeAlreadyApplied'),
   CrossSiteRequest: row(403, 'Cross-site request refused', 'AccessDenied'),
   InvalidRequest: row(400, 'Invalid request'),
   InvalidPayload: row(400, 'Unreadable body', 'XMinioAdminConfigBadJSON'),

@@ -4,6 +4,7 @@ import type { ConfigFailure } from '../config/subsystem';
 import { DomainError } from '../common/domain-error';
 import { requestContext } from '../common/request-context';
 import { AdminError } from './admin-error';
+import { iamErrorCode } from './minio/iam/iam-error-codes';
 import { problemRow } from './problem-table';
 import type { ProblemDto } from './problem.dto';
 
@@ -67,7 +68,7 @@ export class ProblemFilter implements ExceptionFilter {
       ...(problems === undefined || problems.length === 0 ? {} : { problems: [...problems] }),
       ...(report === undefined ? {} : { report }),
       ...(Object.keys(exception.details).length === 0 ? {} : { details: { ...exception.details } }),
-      Code: found.code ?? exception.kind,
+      Code: found.code ?? iamErrorCode(exception) ?? exception.kind,
       Message: exception.message,
     };
   }

@@ -1,9 +1,12 @@
-import { ValidationPipe, type ValidationError } from '@nestjs/common';
+import { ValidationPipe, type ValidationError, type ValidationPipeOptions } from '@nestjs/common';
 import type { InputProblem } from '../identity/identity-error';
 import { AdminError } from './admin-error';
 
-/** Turns requests into DTOs; members that a DTO does not have are refused, so that a typing error never passes silently. */
-export function createValidationPipe(): ValidationPipe {
+/**
+ * Turns requests into DTOs; members that a DTO does not have are refused, so that a typing error never passes silently.
+ * @param overrides options that differ
+ */
+export function createValidationPipe(overrides: ValidationPipeOptions = {}): ValidationPipe {
   return new ValidationPipe({
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -11,6 +14,7 @@ export function createValidationPipe(): ValidationPipe {
     transform: true,
     stopAtFirstError: true,
     validationError: { target: false, value: false },
+    ...overrides,
     exceptionFactory: (errors) => {
       const problems = errors.flatMap((error) => problemsOf(error, ''));
       const detail = problems.map((problem) => problem.message).join('; ');

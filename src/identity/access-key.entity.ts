@@ -22,6 +22,9 @@ export class AccessKeyEntity {
   status!: 'enabled' | 'disabled';
 
   @Column({ type: 'text', default: '' })
+  name!: string;
+
+  @Column({ type: 'text', default: '' })
   description!: string;
 
   /** JSON of a policy that narrows what the parent may do. */

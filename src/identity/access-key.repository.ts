@@ -12,6 +12,7 @@ export interface AccessKey {
   /** Undefined for a key of root. */
   readonly userName: string | undefined;
   readonly status: EntityStatus;
+  readonly name: string;
   readonly description: string;
   readonly sessionPolicy: string | undefined;
   readonly expiresAt: Date | undefined;
@@ -22,6 +23,7 @@ export interface AccessKey {
 /** What a change may set; undefined leaves a field as it is, null empties it. */
 export interface AccessKeyChange {
   readonly status?: EntityStatus;
+  readonly name?: string;
   readonly description?: string;
   readonly sessionPolicy?: string | null;
   readonly expiresAt?: Date | null;
@@ -32,6 +34,7 @@ export interface NewAccessKey {
   readonly accessKeyId: string;
   readonly userName: string | undefined;
   readonly sealedSecret: Buffer;
+  readonly name: string;
   readonly description: string;
   readonly sessionPolicy: string | undefined;
   readonly expiresAt: Date | undefined;
@@ -49,6 +52,7 @@ export class AccessKeyRepository {
         accessKeyId: key.accessKeyId,
         userId: key.userName === undefined ? null : (await this.findUser(manager, key.userName)).id,
         sealedSecret: key.sealedSecret,
+        name: key.name,
         description: key.description,
         sessionPolicy: key.sessionPolicy ?? null,
         expiresAt: key.expiresAt ?? null,
@@ -115,6 +119,7 @@ function toAccessKey(key: AccessKeyEntity): AccessKey {
     accessKeyId: key.accessKeyId,
     userName: key.user?.name,
     status: key.status,
+    name: key.name,
     description: key.description,
     sessionPolicy: key.sessionPolicy ?? undefined,
     expiresAt: key.expiresAt ?? undefined,

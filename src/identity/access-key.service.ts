@@ -24,6 +24,8 @@ export interface AccessKeyRequest {
   readonly secretKey?: Secret;
   /** Undefined asks for a key of root. */
   readonly userName?: string;
+  /** Short, for people. */
+  readonly name?: string;
   readonly description?: string;
   /** JSON of a policy that narrows what the owner may do. */
   readonly sessionPolicy?: string;
@@ -48,7 +50,7 @@ export class AccessKeyService {
   async create(request: AccessKeyRequest, caller: Principal): Promise<{ key: AccessKey; secretKey: Secret }> {
     const accessKeyId = request.accessKeyId ?? generateAccessKeyId();
     const secretKey = request.secretKey ?? new Secret(generateSecretKey());
-    checkFormat(accessKeyId, secretKey);
+    this.checkFormat(accessKeyId, secretKey);
     if (TEMPORARY_KEY_ID.test(accessKeyId)) {
       throw invalid('accessKeyId', 'looks like one of a temporary credential; choose another');
     }
@@ -68,6 +70,7 @@ export class AccessKeyService {
       accessKeyId,
       userName: request.userName,
       sealedSecret: this.sealSecret(accessKeyId, secretKey),
+      name: request.name ?? '',
       description: request.description ?? '',
       sessionPolicy: request.sessionPolicy,
       expiresAt: request.expiresAt,
@@ -93,7 +96,7 @@ export class AccessKeyService {
   /** @throws IdentityError `NoSuchEntity`, `InvalidInput`, `MalformedPolicyDocument` */
   async update(accessKeyId: string, update: AccessKeyUpdate, caller: Principal): Promise<AccessKey> {
     await this.get(accessKeyId, caller);
-    checkFormat(accessKeyId, update.secretKey);
+    this.checkFormat(accessKeyId, update.secretKey);
     checkExpiry(update.expiresAt ?? undefined);
     if (typeof update.sessionPolicy === 'string') {
       parsePolicy(update.sessionPolicy);
@@ -109,17 +112,18 @@ export class AccessKeyService {
     await this.keys.delete(accessKeyId);
   }
 
+  /** Checks an id and a secret before anything is done with them. @throws IdentityError `InvalidInput` */
+  checkFormat(accessKeyId: string, secretKey: Secret | undefined): void {
+    if (!ACCESS_KEY_ID.test(accessKeyId)) {
+      throw invalid('accessKeyId', 'must be 3 to 128 letters, digits or any of ._@-, a letter or digit first');
+    }
+    if (secretKey !== undefined && !SECRET_KEY.test(secretKey.reveal())) {
+      throw invalid('secretKey', 'must be 8 to 128 printable ASCII characters without blanks');
+    }
+  }
+
   private sealSecret(accessKeyId: string, secretKey: Secret): Buffer {
     return seal(this.rootKey, Buffer.from(secretKey.reveal(), 'utf8'), secretPurpose(accessKeyId));
-  }
-}
-
-function checkFormat(accessKeyId: string, secretKey: Secret | undefined): void {
-  if (!ACCESS_KEY_ID.test(accessKeyId)) {
-    throw invalid('accessKeyId', 'must be 3 to 128 letters, digits or any of ._@-, a letter or digit first');
-  }
-  if (secretKey !== undefined && !SECRET_KEY.test(secretKey.reveal())) {
-    throw invalid('secretKey', 'must be 8 to 128 printable ASCII characters without blanks');
   }
 }
 

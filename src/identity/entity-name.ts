@@ -19,5 +19,5 @@ export function checkEntityName(field: string, name: string): void {
 
 /** The error for something that is not there. */
 export function noSuchEntity(kind: string, name: string): IdentityError {
-  return new IdentityError('NoSuchEntity', `The ${kind} "${name}" does not exist`);
+  return new IdentityError('NoSuchEntity', `The ${kind} "${name}" does not exist`, [], { details: { entity: kind } });
 }

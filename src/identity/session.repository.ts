@@ -96,15 +96,18 @@ export class SessionRepository {
     });
   }
 
-  /** Ends every session of a user. @returns how many there were */
-  async deleteOfUser(userName: string): Promise<number> {
-    return this.changes.change(`The sessions of "${userName}"`, async (manager) => {
+  /** Ends every session of a user, or of root. @returns how many there were */
+  async deleteOfUser(userName: string | undefined): Promise<number> {
+    return this.changes.change(`The sessions of "${userName ?? 'root'}"`, async (manager) => {
       const deleted: unknown[] = await manager.query(
         `WITH gone AS (
-           DELETE FROM sts_session s USING access_key k JOIN iam_user u ON u.id = k.user_id
-           WHERE k.access_key_id = s.issuer_key_id AND u.name = $1 RETURNING 1)
+           DELETE FROM sts_session WHERE access_key_id IN (
+             SELECT s.access_key_id FROM sts_session s
+             LEFT JOIN access_key k ON k.access_key_id = s.issuer_key_id
+             LEFT JOIN iam_user u ON u.id = k.user_id
+             WHERE u.name IS NOT DISTINCT FROM $1) RETURNING 1)
          SELECT 1 FROM gone`,
-        [userName],
+        [userName ?? null],
       );
       return deleted.length;
     });

@@ -92,8 +92,8 @@ export class SessionService {
     await this.sessions.delete(accessKeyId);
   }
 
-  /** Ends every session of a user. @returns how many there were */
-  async revokeOfUser(userName: string): Promise<number> {
+  /** Ends every session of a user, or of root. @returns how many there were */
+  async revokeOfUser(userName: string | undefined): Promise<number> {
     return this.sessions.deleteOfUser(userName);
   }
 

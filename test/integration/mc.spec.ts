@@ -1,53 +1,34 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type FakeVault, startVaultServer } from '../fakes/vault-server';
+import { describeWithMc, MC, McClient } from '../support/mc-client';
 import { TestServer } from '../support/server';
 
 const run = promisify(execFile);
 
-/** MinIO's client; Midnight Commander bears the same name on many machines. */
-const MC = [process.env['MC'] ?? 'mc', 'mcli'].find((command) =>
-  spawnSync(command, ['--version'], { encoding: 'utf8' }).stdout?.includes('MinIO'),
-);
-const suite = MC === undefined ? describe.skip : describe;
-
-suite(MC === undefined ? "mc (skipped: MinIO's mc is not on the PATH, and MC does not name it)" : 'mc', () => {
+describeWithMc('mc', () => {
   let vault: FakeVault;
   let server: TestServer;
-  let directory: string;
+  let client: McClient;
 
   beforeAll(async () => {
     vault = await startVaultServer();
     vault.createKey('objects');
-    directory = await mkdtemp(join(tmpdir(), 'strongroom-mc-'));
+    client = await McClient.create();
     server = await TestServer.start({ workers: 2 });
     await mc('alias', 'set', 'store', server.endpoint, server.accessKeyId, server.secretAccessKey);
   });
   afterAll(async () => {
     await server.stop();
     await vault.close();
-    await rm(directory, { recursive: true, force: true });
+    await client.remove();
   });
 
-  async function mc(...args: string[]): Promise<string> {
-    const { stdout } = await run(MC ?? 'mc', ['--config-dir', directory, '--disable-pager', ...args], {
-      env: { PATH: process.env['PATH'], HOME: directory, NO_COLOR: '1', TERM: 'dumb' },
-    });
-    return stdout;
-  }
-  const json = async (...args: string[]): Promise<Record<string, unknown>[]> =>
-    (await mc('--json', ...args))
-      .split(/\n(?=\{)/)
-      .filter((text) => text.trim() !== '')
-      .map((text) => JSON.parse(text) as Record<string, unknown>);
-  const refusal = async (...args: string[]): Promise<string> =>
-    mc(...args).then(
-      (stdout) => `no failure: ${stdout}`,
-      (error: { stdout: string; stderr: string }) => `${error.stdout}${error.stderr}`,
-    );
+  const mc = (...args: string[]): Promise<string> => client.run(args);
+  const json = (...args: string[]): Promise<Record<string, unknown>[]> => client.json(args);
+  const refusal = (...args: string[]): Promise<string> => client.refusal(args);
   const setVault = (...more: string[]): Promise<string> =>
     mc(
       'admin',
@@ -142,8 +123,14 @@ suite(MC === undefined ? "mc (skipped: MinIO's mc is not on the PATH, and MC doe
   }
 
   async function importConfig(text: string): Promise<void> {
-    const file = join(directory, 'import.txt');
+    const file = join(client.directory, 'import.txt');
     await writeFile(file, text);
-    await run('sh', ['-c', '"$0" --config-dir "$1" admin config import store < "$2"', MC ?? 'mc', directory, file]);
+    await run('sh', [
+      '-c',
+      '"$0" --config-dir "$1" admin config import store < "$2"',
+      MC ?? 'mc',
+      client.directory,
+      file,
+    ]);
   }
 });

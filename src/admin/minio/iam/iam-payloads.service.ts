@@ -1,0 +1,31 @@
+import { Injectable, type StreamableFile, ValidationPipe } from '@nestjs/common';
+import { AdminError } from '../../admin-error';
+import type { AdminRequest } from '../../admin-request';
+import { createValidationPipe } from '../../validation.pipe';
+import { MadminPayloads } from '../madmin-payloads.service';
+
+/** Bodies of identity requests: encrypted JSON from clients of MinIO, plain JSON from all others and for RustFS' paths. */
+@Injectable()
+export class IamPayloads {
+  // Clients of later versions send more than is known here.
+  private readonly validation: ValidationPipe = createValidationPipe({ forbidNonWhitelisted: false });
+
+  constructor(private readonly payloads: MadminPayloads) {}
+
+  /** @throws AdminError `InvalidPayload`, `InvalidRequest` */
+  async read<T extends object>(request: AdminRequest, type: new () => T): Promise<T> {
+    const plain = request.originalUrl.startsWith('/rustfs/') || /^\s*\{/.test(request.rawBody.toString('latin1'));
+    const text = plain ? request.rawBody.toString('utf8') : await this.payloads.read(request);
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      throw new AdminError('InvalidPayload', 'The body is not JSON');
+    }
+    return (await this.validation.transform(body, { type: 'body', metatype: type })) as T;
+  }
+
+  async answer(request: AdminRequest, value: object): Promise<StreamableFile> {
+    return this.payloads.answer(request, JSON.stringify(value), 'application/json');
+  }
+}
