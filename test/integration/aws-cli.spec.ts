@@ -41,6 +41,14 @@ suite(present ? 'aws-cli' : 'aws-cli (skipped: the aws command is not installed)
     return stdout;
   };
 
+  it('asks who it is, and assumes a role', async () => {
+    const caller = JSON.parse(await aws('sts', 'get-caller-identity')) as { Arn: string };
+    expect(caller.Arn).toBe('arn:aws:iam::000000000000:root');
+    const role = ['--role-arn', 'arn:aws:iam:::role/any', '--role-session-name', 'cli', '--duration-seconds', '900'];
+    const assumed = JSON.parse(await aws('sts', 'assume-role', ...role)) as { Credentials: { SessionToken: string } };
+    expect(assumed.Credentials.SessionToken).not.toBe('');
+  });
+
   it('makes a bucket, copies a multipart file under SSE-KMS there and back, and lists it', async () => {
     const source = join(directory, 'large.bin');
     await writeRandom(source, 100);
