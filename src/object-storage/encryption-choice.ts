@@ -1,17 +1,26 @@
 import type { EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
 import type { AutoEncryption } from '../settings/settings';
 import type { BucketEncryptionRule, BucketInfo } from './object-storage.types';
+import { StorageError } from './storage-error';
 
 /**
  * Decides how a write is encrypted: the request's own headers, then the bucket's rule, then the server's default. A
  * request for KMS encryption without a key takes the key of the bucket's rule, and its bucket-key setting likewise.
  * Whether there is a second seal is for the bucket, then the deployment, to say, never for the request.
+ *
+ * @throws StorageError `AccessDenied` for encryption that the bucket blocks
  */
 export function chooseEncryption(
   request: EncryptionRequest | undefined,
   bucket: Pick<BucketInfo, 'encryption' | 'escrow'>,
   serverDefault: AutoEncryption,
 ): EncryptionRequest {
+  if (request?.mode === 'sse-c' && bucket.encryption?.blocked === 'SSE-C') {
+    throw new StorageError(
+      'AccessDenied',
+      'The bucket does not take new objects that are encrypted with customer-provided keys (SSE-C).',
+    );
+  }
   const chosen = chooseFirst(request, bucket.encryption, serverDefault);
   return chosen.mode === 'sse-kms' || chosen.mode === 'dsse-kms' ? { ...chosen, escrow: bucket.escrow } : chosen;
 }

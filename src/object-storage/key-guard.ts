@@ -8,15 +8,15 @@ import type { KeyGuard } from './object-storage.types';
  */
 export async function guardWrite(guard: KeyGuard | undefined, chosen: EncryptionRequest): Promise<void> {
   if (guard !== undefined && (chosen.mode === 'sse-kms' || chosen.mode === 'dsse-kms')) {
-    await guard('generate', { keyId: chosen.keyId });
+    await guard('generate', { keyId: chosen.keyId, context: chosen.context });
   }
 }
 
 /** The same for reading what is stored. @throws what the guard rejects with */
 export async function guardRead(guard: KeyGuard | undefined, { info }: StoredObject): Promise<void> {
-  const { mode, kms, keyId } = info.encryption;
+  const { mode, kms, keyId, context } = info.encryption;
   if (guard !== undefined && (mode === 'sse-kms' || mode === 'dsse-kms')) {
-    await guard('decrypt', { kms, keyId });
+    await guard('decrypt', { kms, keyId, context });
   }
 }
 
@@ -24,6 +24,6 @@ export async function guardRead(guard: KeyGuard | undefined, { info }: StoredObj
 export async function guardUpload(guard: KeyGuard | undefined, chosen: EncryptionRequest): Promise<void> {
   await guardWrite(guard, chosen);
   if (guard !== undefined && (chosen.mode === 'sse-kms' || chosen.mode === 'dsse-kms')) {
-    await guard('decrypt', { keyId: chosen.keyId });
+    await guard('decrypt', { keyId: chosen.keyId, context: chosen.context });
   }
 }

@@ -4,6 +4,7 @@ import type { EncryptionRecord, EncryptionRequest } from '../crypto/encryption.t
 import { ObjectCipher } from '../crypto/object-cipher.service';
 import { sameDataLayout } from '../crypto/object-stages';
 import { Settings } from '../settings/settings';
+import { assertRestored } from './archive';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption, hasMd5Etag } from './encryption-choice';
 import { guardRead, guardWrite } from './key-guard';
@@ -13,7 +14,7 @@ import { ObjectFinder } from './object-finder.service';
 import { DEFAULT_CHECKSUM, ObjectPutter, writeResult } from './object-putter.service';
 import { assertCustomerKeyFits, ObjectReader } from './object-reader.service';
 import type { StoredObject } from './object-row';
-import type { CopyObjectCommand, CopyResult, WriteResult } from './object-storage.types';
+import type { CopyObjectCommand, CopyResult, ObjectInfo, ObjectMetadata, WriteResult } from './object-storage.types';
 import { type ObjectCommit, ObjectRepository } from './object.repository';
 import { assertCopyable } from './read-conditions';
 import { invalidRequest, storageError } from './storage-error';
@@ -46,6 +47,7 @@ export class ObjectCopier {
     await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);
+    assertRestored(source.info);
     if (source.info.size > MAX_COPY_BYTES) {
       throw invalidRequest(
         'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
@@ -84,7 +86,7 @@ export class ObjectCopier {
           checksum: { algorithm: command.checksumAlgorithm ?? info.checksum?.algorithm ?? DEFAULT_CHECKSUM },
         },
       },
-      metadata: lockedMetadata(command.metadata ?? info.metadata, command.lock, bucket.objectLock, new Date()),
+      metadata: lockedMetadata(metadataOf(command, info), command.lock, bucket.objectLock, new Date()),
       tags: command.tags ?? info.tags,
       encryption,
       conditions: command.conditions,
@@ -114,7 +116,7 @@ export class ObjectCopier {
       size: info.size,
       etag: info.etag,
       owner: command.owner,
-      metadata: command.metadata ?? info.metadata,
+      metadata: metadataOf(command, info),
       tags: command.tags ?? info.tags,
       checksum: info.checksum,
       record: await this.reseal(command, source.record, request),
@@ -162,6 +164,11 @@ function canStay(command: CopyObjectCommand, source: StoredObject, request: Encr
   return sameObject && sameChecksum && sameForm && etagFits;
 }
 
+function metadataOf({ metadata, placement }: CopyObjectCommand, source: ObjectInfo): ObjectMetadata {
+  const { storageClass, websiteRedirectLocation } = placement ?? {};
+  return metadata ?? { ...source.metadata, restoredUntil: undefined, storageClass, websiteRedirectLocation };
+}
+
 function isSelf(command: CopyObjectCommand): boolean {
   return command.source.bucket === command.bucket && command.source.key === command.key;
 }
@@ -171,6 +178,8 @@ function assertChangesSomething(command: CopyObjectCommand): void {
     command.source.versionId !== undefined ||
     command.metadata !== undefined ||
     command.tags !== undefined ||
+    command.placement?.storageClass !== undefined ||
+    command.placement?.websiteRedirectLocation !== undefined ||
     command.encryption !== undefined ||
     command.checksumAlgorithm !== undefined;
   if (isSelf(command) && !changes) {

@@ -23,6 +23,8 @@ import { ObjectPutter } from './object-putter.service';
 import { ObjectReader } from './object-reader.service';
 import { ObjectRepository } from './object.repository';
 import { ObjectService } from './object.service';
+import { ObjectStateRepository } from './object-state.repository';
+import { ObjectStateService } from './object-state.service';
 import { ObjectWriter } from './object-writer.service';
 import { PartUploader } from './part-uploader.service';
 import { SealedKeyRepository } from './sealed-key.repository';
@@ -56,6 +58,8 @@ import { UploadLister } from './upload-lister.service';
     SealedKeyRepository,
     BlobReaper,
     ObjectLockService,
+    ObjectStateRepository,
+    ObjectStateService,
     ObjectService,
     MultipartService,
     BucketService,
@@ -65,6 +69,7 @@ import { UploadLister } from './upload-lister.service';
     BucketRepository,
     BucketDocumentCache,
     ObjectLockService,
+    ObjectStateService,
     ObjectService,
     MultipartService,
     BucketService,

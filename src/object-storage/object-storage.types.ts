@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type { CustomerKey, EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
 import type { EncryptionContext } from '../common/encryption-context';
 
-export type ChecksumAlgorithm = 'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256';
+export type ChecksumAlgorithm =
+  'CRC32' | 'CRC32C' | 'CRC64NVME' | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5' | 'XXHASH64' | 'XXHASH3' | 'XXHASH128';
 export type ChecksumType = 'COMPOSITE' | 'FULL_OBJECT';
 
 /** What a KMS key is wanted for: to wrap a new data key, or to unwrap one. */
@@ -12,6 +13,8 @@ export type KeyUse = 'generate' | 'decrypt';
 export interface KeyInUse {
   readonly kms?: string;
   readonly keyId?: string;
+  /** The client's part of the encryption context. */
+  readonly context?: EncryptionContext;
 }
 
 /**
@@ -45,6 +48,8 @@ export interface ObjectMetadata {
   readonly expires?: string;
   readonly websiteRedirectLocation?: string;
   readonly storageClass?: string;
+  /** Until when an archived object can be read. ISO 8601, UTC. */
+  readonly restoredUntil?: string;
   /** Retention and legal hold. */
   readonly lock?: ObjectLock;
   readonly user: Readonly<Record<string, string>>;
@@ -184,8 +189,10 @@ export interface CopyObjectCommand {
   readonly sourceCustomerKey?: CustomerKey;
   readonly bucket: string;
   readonly key: string;
-  /** Undefined copies the source's metadata. */
+  /** Undefined copies the source's metadata, without what belongs to the place of the source. */
   readonly metadata?: ObjectMetadata;
+  /** Of the copy; never the source's. */
+  readonly placement?: Pick<ObjectMetadata, 'storageClass' | 'websiteRedirectLocation'>;
   readonly tags?: Readonly<Record<string, string>>;
   readonly encryption?: EncryptionRequest;
   readonly checksumAlgorithm?: ChecksumAlgorithm;
@@ -211,6 +218,8 @@ export interface DeleteResult {
 export interface DeleteEntry {
   readonly key: string;
   readonly versionId?: string;
+  /** In a deletion of many: the ETag, without quotes, that the object must have; `*` for any. */
+  readonly ifMatch?: string;
 }
 
 export interface DeleteFailure {
@@ -221,10 +230,14 @@ export interface DeleteFailure {
 
 export type VersioningState = 'unversioned' | 'enabled' | 'suspended';
 
+/** Encryption that a bucket takes no new objects with; `NONE` says in so many words that it takes all. */
+export type BlockedEncryption = 'SSE-C' | 'NONE';
+
 export interface BucketEncryptionRule {
   readonly mode: 'sse-s3' | 'sse-kms' | 'dsse-kms';
   readonly keyId?: string;
   readonly bucketKey: boolean;
+  readonly blocked?: BlockedEncryption;
 }
 
 export interface BucketInfo {

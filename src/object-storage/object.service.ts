@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../settings/settings';
+import { assertRestored } from './archive';
 import { BucketRepository } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
 import { guardRead, guardWrite } from './key-guard';
@@ -73,13 +74,14 @@ export class ObjectService implements ObjectServiceContract {
    * Opens an object, a range or a part of it for reading.
    *
    * @throws StorageError `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`, `PreconditionFailed`,
-   *   `NotModified`, `InvalidRange`, `InvalidPartNumber`, `InvalidRequest`; DomainError `AccessDenied`; KmsError
+   *   `NotModified`, `InvalidObjectState`, `InvalidRange`, `InvalidPartNumber`, `InvalidRequest`; DomainError `AccessDenied`; KmsError
    */
   async open(command: GetObjectCommand): Promise<OpenedObject> {
     const object = await this.finder.find(command);
     await guardRead(command.authorizeKey, object);
     assertCustomerKeyFits(object, command.customerKey);
     assertReadable(command.conditions, object.info);
+    assertRestored(object.info);
     const { range, first, length } = select(command, object.info.size, object.info.parts);
     const key = await this.reader.unlock(object, command.customerKey);
     return { info: object.info, range, length, body: await this.reader.read(object, key, first, length) };

@@ -5,28 +5,32 @@ export class StorageError extends DomainError {}
 
 type Details = Readonly<Record<string, string>>;
 
+/** In the words of S3, which some clients compare. */
 const MESSAGES = {
-  BadDigest: 'A checksum or Content-MD5 that was sent does not match the content that was received.',
-  BucketAlreadyExists: 'The bucket name is taken by another owner.',
-  BucketAlreadyOwnedByYou: 'The bucket exists already and is yours.',
-  BucketNotEmpty: 'The bucket still holds objects or versions of objects.',
-  EntityTooLarge: 'The upload is larger than the largest allowed size of 5 GiB.',
-  EntityTooSmall: 'Every part but the last must have at least 5 MiB.',
-  IncompleteBody: 'The body ended before the number of bytes announced by the Content-Length header.',
-  InvalidBucketName: 'The bucket name is not valid.',
-  InvalidDigest: 'The Content-MD5 is not valid.',
-  InvalidPart: 'A part was not found, or its entity tag or checksum does not match the one that was uploaded.',
-  InvalidPartNumber: 'The requested part number is not satisfiable.',
-  InvalidPartOrder: 'The parts must be listed in ascending order of their numbers.',
-  InvalidRange: 'The requested range is not satisfiable.',
-  KeyTooLongError: 'The key is longer than 1024 bytes.',
-  MethodNotAllowed: 'A delete marker can only be deleted.',
-  NoSuchBucket: 'The bucket does not exist.',
-  NoSuchKey: 'The key does not exist.',
-  NoSuchUpload: 'The upload does not exist; it may have been aborted or completed.',
-  NoSuchVersion: 'The version does not exist.',
-  PreconditionFailed: 'At least one of the preconditions does not hold.',
-  XAmzContentSHA256Mismatch: 'The x-amz-content-sha256 that was sent does not match the content that was received.',
+  BadDigest: 'The Content-MD5 you specified did not match what we received.',
+  BucketAlreadyExists: 'The requested bucket name is not available. Select a different name and try again.',
+  BucketAlreadyOwnedByYou: 'The bucket that you tried to create already exists, and you own it.',
+  BucketNotEmpty: 'The bucket you tried to delete is not empty',
+  EntityTooLarge: 'Your proposed upload exceeds the maximum allowed size',
+  EntityTooSmall: 'Your proposed upload is smaller than the minimum allowed size',
+  IncompleteBody: 'You did not provide the number of bytes specified by the Content-Length HTTP header',
+  InvalidBucketName: 'The specified bucket is not valid.',
+  InvalidDigest: 'The Content-MD5 you specified was invalid.',
+  InvalidObjectState: "The operation is not valid for the object's storage class",
+  InvalidPart:
+    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+  InvalidPartNumber: 'The requested partnumber is not satisfiable',
+  InvalidPartOrder: 'The list of parts was not in ascending order. Parts must be ordered by part number.',
+  InvalidRange: 'The requested range is not satisfiable',
+  KeyTooLongError: 'Your key is too long',
+  MethodNotAllowed: 'The specified method is not allowed against this resource.',
+  NoSuchBucket: 'The specified bucket does not exist',
+  NoSuchKey: 'The specified key does not exist.',
+  NoSuchUpload:
+    'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
+  NoSuchVersion: 'The specified version does not exist.',
+  PreconditionFailed: 'At least one of the pre-conditions you specified did not hold',
+  XAmzContentSHA256Mismatch: "The provided 'x-amz-content-sha256' header does not match what was computed.",
 } as const;
 
 /** Codes whose message is always the same. */
@@ -39,6 +43,11 @@ export function storageError(
   options: DomainErrorOptions = {},
 ): StorageError {
   return new StorageError(code, MESSAGES[code], { ...options, details });
+}
+
+/** A body whose checksum is not the one that was sent. */
+export function checksumMismatch(algorithm: string): StorageError {
+  return new StorageError('BadDigest', `The ${algorithm} you specified did not match the calculated checksum.`);
 }
 
 /** A request that is well-formed S3 but asks for something impossible. */

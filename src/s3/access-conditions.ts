@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import type { EncryptionContext } from '../common/encryption-context';
 import type { AccessRequest } from '../identity/identity.types';
 import { timestampMillis } from '../identity/sigv4/signature-parameters';
 import { headerOf } from './headers/header-values';
@@ -58,6 +59,15 @@ export function conditionsOf(call: S3Call, versionId = call.versionId): AccessRe
 /** The condition keys of tags that an object has. */
 export function existingTagConditions(tags: Readonly<Record<string, string>>): AccessRequest['conditions'] {
   return Object.fromEntries(Object.entries(tags).map(([key, value]) => [`s3:ExistingObjectTag/${key}`, value]));
+}
+
+/** The condition keys of an encryption context, as policies on KMS actions ask for them. */
+export function contextConditions(context: EncryptionContext | undefined): AccessRequest['conditions'] {
+  if (context === undefined) {
+    return {};
+  }
+  const entries = Object.entries(context).map(([key, value]) => [`kms:EncryptionContext:${key}`, value] as const);
+  return { ...Object.fromEntries(entries), 'kms:EncryptionContextKeys': Object.keys(context) };
 }
 
 function requestTags(call: S3Call): URLSearchParams {

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
+import type { EncryptionContext } from '../common/encryption-context';
 import { IdentityService } from '../identity/identity.service';
 import type { AccessRequest } from '../identity/identity.types';
 import { DataKeys } from '../kms/data-keys';
 import { BucketService } from '../object-storage/bucket.service';
 import { ObjectService } from '../object-storage/object.service';
 import type { KeyGuard } from '../object-storage/object-storage.types';
-import { conditionsOf, existingTagConditions } from './access-conditions';
+import { conditionsOf, contextConditions, existingTagConditions } from './access-conditions';
 import type { S3Call } from './s3-call';
 import { S3Error } from './s3-error';
 
@@ -50,7 +51,7 @@ export class S3Authorizer {
    */
   async authorize(call: S3Call): Promise<void> {
     if (call.headers['x-amz-expected-bucket-owner'] !== undefined && call.bucket !== '') {
-      await this.#requireOwner(call);
+      await this.requireOwner(call.bucket, call.headers['x-amz-expected-bucket-owner']);
     }
     if (call.principal.kind === 'root') {
       return;
@@ -144,11 +145,12 @@ export class S3Authorizer {
     if (call.principal.kind === 'root' && call.signature?.version === 4) {
       return undefined;
     }
-    return (use, { kms, keyId }) =>
+    return (use, { kms, keyId, context }) =>
       this.requireKey(
         call,
         use === 'generate' ? 'kms:GenerateDataKey' : 'kms:Decrypt',
         kms === undefined ? keyId : `${kms}/${keyId ?? ''}`,
+        context,
       );
   }
 
@@ -157,9 +159,15 @@ export class S3Authorizer {
    * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key. Bucket policies have no say.
    *
    * @param keyReference as a client sends it; undefined for the default key
+   * @param context what policies may ask for as `kms:EncryptionContext:…`
    * @throws S3Error AccessDenied, InvalidArgument for requests without a signature of Version 4
    */
-  async requireKey(call: S3Call, action: 'kms:GenerateDataKey' | 'kms:Decrypt', keyReference?: string): Promise<void> {
+  async requireKey(
+    call: S3Call,
+    action: 'kms:GenerateDataKey' | 'kms:Decrypt',
+    keyReference?: string,
+    context?: EncryptionContext,
+  ): Promise<void> {
     const signedWell = call.signature?.version === 4;
     if (call.principal.kind === 'root' && signedWell) {
       return;
@@ -176,7 +184,7 @@ export class S3Authorizer {
       principal: call.principal,
       action,
       resource: `arn:aws:kms:::key/${this.keyReference(key.kms, key.keyId) ?? ''}`,
-      conditions: conditionsOf(call),
+      conditions: { ...conditionsOf(call), ...contextConditions(context) },
     });
     if (!decision.allowed) {
       throw new S3Error('AccessDenied', `Not allowed: ${action} on the KMS key of the object`);
@@ -194,10 +202,13 @@ export class S3Authorizer {
     return kms === this.#defaultKms() ? keyId : `${kms}/${keyId}`;
   }
 
-  /** x-amz-expected-bucket-owner guards a client against a bucket that has changed hands. */
-  async #requireOwner(call: S3Call): Promise<void> {
-    const { owner } = await this.buckets.get(call.bucket);
-    if (owner !== call.headers['x-amz-expected-bucket-owner']) {
+  /**
+   * Guards a client against a bucket that has changed hands, as x-amz-expected-bucket-owner asks.
+   * @throws S3Error AccessDenied
+   */
+  async requireOwner(bucket: string, expected: string | string[] | undefined): Promise<void> {
+    const { owner } = await this.buckets.get(bucket);
+    if (owner !== expected) {
       throw new S3Error('AccessDenied');
     }
   }

@@ -35,6 +35,7 @@ export const S3_ERROR_CODES = {
   ],
   IncorrectNumberOfFilesInPostRequest: [400, 'POST requires exactly one file upload per request.'],
   InvalidLocationConstraint: [400, 'The specified location (Region) constraint is not valid.'],
+  InvalidObjectState: [403, "The operation is not valid for the object's storage class"],
   InvalidPart: [
     400,
     "One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not match the part's entity tag.",
@@ -45,6 +46,7 @@ export const S3_ERROR_CODES = {
     'The list of parts was not in ascending order. The parts list must be specified in order by part number.',
   ],
   InvalidRange: [416, 'The requested range is not satisfiable'],
+  InvalidRedirectLocation: [400, "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."],
   InvalidRequest: [400, 'Invalid Request'],
   InvalidRetentionPeriod: [400, 'The retention period that you specified is not valid.'],
   InvalidStorageClass: [400, 'The storage class that you specified is not valid.'],

@@ -11,6 +11,7 @@ import { MultipartListingOperations } from './operations/multipart-listing.opera
 import { MultipartOperations } from './operations/multipart.operations';
 import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
+import { ObjectStateOperations } from './operations/object-state.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
 import { PostObjectOperations } from './operations/post-object.operations';
@@ -38,6 +39,7 @@ export class S3Operations {
     listing: ListingOperations,
     reads: ObjectReadOperations,
     writes: ObjectWriteOperations,
+    states: ObjectStateOperations,
     copies: CopyOperations,
     deletes: DeleteOperations,
     multipart: MultipartOperations,
@@ -57,6 +59,7 @@ export class S3Operations {
       listing,
       reads,
       writes,
+      states,
       copies,
       deletes,
       multipart,

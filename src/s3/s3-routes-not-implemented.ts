@@ -53,7 +53,5 @@ export const NOT_IMPLEMENTED_ROUTES: readonly NotImplementedRow[] = [
   ['DeleteObjectAnnotation', 'DELETE', 'object', 'annotation'],
   ['GetObjectTorrent', 'GET', 'object', 'torrent'],
   ['RenameObject', 'PUT', 'object', 'renameObject'],
-  ['RestoreObject', 'POST', 'object', 'restore'],
   ['SelectObjectContent', 'POST', 'object', 'select'],
-  ['UpdateObjectEncryption', 'PUT', 'object', 'encryption'],
 ];

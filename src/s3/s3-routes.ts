@@ -98,6 +98,8 @@ const IMPLEMENTED: readonly Row[] = [
   ['PutObjectLegalHold', 'PUT', 'object', 'legal-hold', ['s3:PutObjectLegalHold']],
   ['GetObjectAcl', 'GET', 'object', 'acl', ['s3:GetObjectAcl']],
   ['PutObjectAcl', 'PUT', 'object', 'acl', ['s3:PutObjectAcl']],
+  ['RestoreObject', 'POST', 'object', 'restore', ['s3:RestoreObject']],
+  ['UpdateObjectEncryption', 'PUT', 'object', 'encryption', ['s3:UpdateObjectEncryption']],
   ['CreateMultipartUpload', 'POST', 'object', 'uploads', ['s3:PutObject']],
   ['UploadPart', 'PUT', 'object', 'uploadId', ['s3:PutObject']],
   ['UploadPartCopy', 'PUT', 'object', 'uploadId', ['s3:PutObject'], COPY_SOURCE],

@@ -14,6 +14,7 @@ import { MultipartListingOperations } from './operations/multipart-listing.opera
 import { MultipartOperations } from './operations/multipart.operations';
 import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
+import { ObjectStateOperations } from './operations/object-state.operations';
 import { ObjectWriteOperations } from './operations/object-write.operations';
 import { PolicyOperations } from './operations/policy.operations';
 import { PostObjectOperations } from './operations/post-object.operations';
@@ -42,6 +43,7 @@ import { S3Operations } from './s3-operations';
     MultipartOperations,
     ObjectLockOperations,
     ObjectReadOperations,
+    ObjectStateOperations,
     ObjectWriteOperations,
     PolicyOperations,
     PostObjectOperations,

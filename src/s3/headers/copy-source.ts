@@ -8,6 +8,7 @@ export type CopySource = CopyObjectCommand['source'];
 
 const HEADER = 'x-amz-copy-source';
 const VERSION = '?versionId=';
+const BUCKET = /^[a-z0-9][a-z0-9._-]{1,253}[a-z0-9]$/i;
 
 /**
  * Parses x-amz-copy-source: `/bucket/key` or `bucket/key`, percent-encoded, with an optional `?versionId=`.
@@ -22,7 +23,7 @@ export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
     const bucket = percentDecode(path.slice(0, Math.max(slash, 0)), false);
     const key = percentDecode(path.slice(slash + 1), false);
     const versionId = mark < 0 ? undefined : percentDecode(value.slice(mark + VERSION.length), true);
-    if (bucket !== '' && key !== '') {
+    if (BUCKET.test(bucket) && key !== '') {
       return { bucket, key, versionId: versionId === '' ? undefined : versionId };
     }
   } catch {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { restoredUntil } from '../../object-storage/archive';
 import type { ObjectInfo, ObjectMetadata } from '../../object-storage/object-storage.types';
 import { invalidArgument, S3Error } from '../s3-error';
 import { headerText, textHeaderOf, toEncodedWord, toHeaderValue } from './header-values';
@@ -15,6 +16,8 @@ const STORAGE_CLASSES = new Set([
   'ONEZONE_IA',
   'INTELLIGENT_TIERING',
   'GLACIER_IR',
+  'GLACIER',
+  'DEEP_ARCHIVE',
 ]);
 const OWNER_ACLS = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
 const PUBLIC_ACLS = new Set([
@@ -27,7 +30,7 @@ const PUBLIC_ACLS = new Set([
 
 /**
  * Standard headers and user metadata of a write. `aws-chunked` is a coding of the transfer and not stored.
- * @throws S3Error MetadataTooLarge, InvalidStorageClass
+ * @throws S3Error MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation
  */
 export function metadataOf(headers: IncomingHttpHeaders): ObjectMetadata {
   return {
@@ -37,10 +40,19 @@ export function metadataOf(headers: IncomingHttpHeaders): ObjectMetadata {
     contentDisposition: textHeaderOf(headers, 'content-disposition'),
     cacheControl: textHeaderOf(headers, 'cache-control'),
     expires: textHeaderOf(headers, 'expires'),
-    websiteRedirectLocation: textHeaderOf(headers, 'x-amz-website-redirect-location'),
-    storageClass: storageClassOf(headers),
+    ...placementOf(headers),
     user: userMetadataOf(headers),
   };
+}
+
+/**
+ * What a write says of the place of an object, which a copy does not take from its source.
+ * @throws S3Error InvalidStorageClass, InvalidRedirectLocation
+ */
+export function placementOf(
+  headers: IncomingHttpHeaders,
+): Pick<ObjectMetadata, 'storageClass' | 'websiteRedirectLocation'> {
+  return { websiteRedirectLocation: redirectLocationOf(headers), storageClass: storageClassOf(headers) };
 }
 
 /** Tags of x-amz-tagging. @throws S3Error InvalidArgument, InvalidTag */
@@ -94,6 +106,10 @@ export function describingHeaders(info: ObjectInfo): Record<string, string> {
   if (metadata.storageClass !== undefined && metadata.storageClass !== 'STANDARD') {
     headers['x-amz-storage-class'] = metadata.storageClass;
   }
+  const until = metadata.restoredUntil === undefined ? undefined : restoredUntil(info, new Date());
+  if (until !== undefined) {
+    headers['x-amz-restore'] = `ongoing-request="false", expiry-date="${until.toUTCString()}"`;
+  }
   for (const name in metadata.user) {
     headers[META_PREFIX + name] = toEncodedWord(metadata.user[name] as string);
   }
@@ -142,6 +158,14 @@ function storedContentEncoding(value: string | undefined): string | undefined {
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding.toLowerCase() !== 'aws-chunked');
   return codings.length === 0 ? undefined : codings.join(',');
+}
+
+function redirectLocationOf(headers: IncomingHttpHeaders): string | undefined {
+  const location = textHeaderOf(headers, 'x-amz-website-redirect-location');
+  if (location !== undefined && !/^(\/|https?:\/\/)/.test(location)) {
+    throw new S3Error('InvalidRedirectLocation');
+  }
+  return location;
 }
 
 function storageClassOf(headers: IncomingHttpHeaders): string | undefined {

@@ -8,7 +8,7 @@ import { requestedAlgorithm } from '../headers/checksum-headers';
 import { copySourceRange, readConditions, writeConditions } from '../headers/condition-headers';
 import { copySourceOf, type CopySource } from '../headers/copy-source';
 import { lockOf } from '../headers/lock-headers';
-import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
+import { metadataOf, placementOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import {
   carriesManagedEncryption,
   copySourceCustomerKeyOf,
@@ -46,6 +46,7 @@ export class CopyOperations {
     const source = copySourceOf(headers);
     const encryption = requestedEncryption(headers);
     const replacesMetadata = directive(call, 'x-amz-metadata-directive') === 'REPLACE';
+    const metadata = metadataOf(headers);
     const replacesTags = directive(call, 'x-amz-tagging-directive') === 'REPLACE';
     refuseIdleCopy(call, source, encryption, replacesMetadata);
     const command: CopyObjectCommand = {
@@ -54,7 +55,8 @@ export class CopyOperations {
       sourceCustomerKey: copySourceCustomerKeyOf(headers),
       bucket: call.bucket,
       key: call.key,
-      metadata: replacesMetadata ? metadataOf(headers) : undefined,
+      metadata: replacesMetadata ? metadata : undefined,
+      placement: placementOf(headers),
       tags: replacesTags ? (tagsOf(headers) ?? {}) : undefined,
       lock: lockOf(headers),
       encryption,
@@ -63,9 +65,17 @@ export class CopyOperations {
       owner: call.principal.ownerId,
       authorizeKey: this.authorizer.keyGuard(call),
     };
-    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
+    await this.authorizeSource(call, source);
     const work = this.objects.copy(command).then((result) => this.copied(result, encryption));
     return slowAnswer(work, call.requestId, call.request.rawPath);
+  }
+
+  private async authorizeSource(call: S3Call, source: CopySource): Promise<void> {
+    const expectedOwner = call.headers['x-amz-source-expected-bucket-owner'];
+    if (expectedOwner !== undefined) {
+      await this.authorizer.requireOwner(source.bucket, expectedOwner);
+    }
+    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
   }
 
   private async copyPart(call: S3Call): Promise<S3Answer> {
@@ -86,7 +96,7 @@ export class CopyOperations {
         'The specified copy source is larger than the maximum allowable size for a copy source: 5368709120',
       );
     }
-    await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
+    await this.authorizeSource(call, source);
     const work = this.uploads.uploadPartCopy({
       source,
       sourceConditions: readConditions(headers, CONDITION_PREFIX),

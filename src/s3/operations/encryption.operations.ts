@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/domain-error';
 import { DataKeys } from '../../kms/data-keys';
 import { BucketService } from '../../object-storage/bucket.service';
-import type { BucketEncryptionRule } from '../../object-storage/object-storage.types';
+import type { BlockedEncryption, BucketEncryptionRule } from '../../object-storage/object-storage.types';
 import { Settings } from '../../settings/settings';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
@@ -50,15 +50,24 @@ export class EncryptionOperations {
           element(
             'ApplyServerSideEncryptionByDefault',
             textElement('SSEAlgorithm', ALGORITHMS[rule.mode]) + textElement('KMSMasterKeyID', keyId),
-          ) + textElement('BucketKeyEnabled', rule.bucketKey),
+          ) +
+            textElement('BucketKeyEnabled', rule.bucketKey) +
+            (rule.blocked === undefined
+              ? ''
+              : element('BlockedEncryptionTypes', textElement('EncryptionType', rule.blocked))),
         ),
       ),
     );
   }
 
   private async put(call: S3Call): Promise<S3Answer> {
-    const rule = ruleOf(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'ServerSideEncryptionConfiguration'));
-    await this.buckets.get(call.bucket);
+    const document = soleRule(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'ServerSideEncryptionConfiguration'));
+    const present = (await this.buckets.get(call.bucket)).encryption;
+    const rule: BucketEncryptionRule = {
+      ...(defaultOf(document) ?? this.serverRule() ?? { mode: 'sse-s3', bucketKey: false }),
+      // What is blocked stays blocked until it is said to be allowed again.
+      blocked: blockedOf(document) ?? present?.blocked,
+    };
     if (rule.mode !== 'sse-s3') {
       await this.authorizer.requireKey(call, 'kms:GenerateDataKey', rule.keyId);
       await this.proveKey(call.bucket, rule.keyId);
@@ -95,20 +104,23 @@ export class EncryptionOperations {
   }
 }
 
-function ruleOf(configuration: XmlElement): BucketEncryptionRule {
+function soleRule(configuration: XmlElement): XmlElement {
   const [rule, ...others] = configuration.all('Rule');
-  const byDefault = rule?.child('ApplyServerSideEncryptionByDefault');
-  const mode = MODES[byDefault?.textOf('SSEAlgorithm') ?? ''];
-  if (rule === undefined || others.length > 0 || byDefault === undefined || mode === undefined) {
+  if (rule === undefined || others.length > 0) {
     throw new S3Error('MalformedXML');
   }
-  if (
-    rule
-      .child('BlockedEncryptionTypes')
-      ?.all('EncryptionType')
-      .some(({ text }) => text !== 'NONE') === true
-  ) {
-    throw new S3Error('NotImplemented', 'Blocked encryption types are not implemented.');
+  return rule;
+}
+
+/** The default encryption a rule asks for; undefined for one that only blocks. */
+function defaultOf(rule: XmlElement): BucketEncryptionRule | undefined {
+  const byDefault = rule.child('ApplyServerSideEncryptionByDefault');
+  if (byDefault === undefined && rule.child('BlockedEncryptionTypes') !== undefined) {
+    return undefined;
+  }
+  const mode = MODES[byDefault?.textOf('SSEAlgorithm') ?? ''];
+  if (byDefault === undefined || mode === undefined) {
+    throw new S3Error('MalformedXML');
   }
   const keyId = byDefault.textOf('KMSMasterKeyID');
   if (mode === 'sse-s3' && keyId !== undefined) {
@@ -126,4 +138,18 @@ function ruleOf(configuration: XmlElement): BucketEncryptionRule {
     throw new S3Error('MalformedXML');
   }
   return { mode, keyId, bucketKey: bucketKey === 'true' };
+}
+
+/** What a rule blocks; undefined when it does not speak of it. */
+function blockedOf(rule: XmlElement): BlockedEncryption | undefined {
+  const types = rule.child('BlockedEncryptionTypes');
+  if (types === undefined) {
+    return undefined;
+  }
+  const named = new Set(types.all('EncryptionType').map(({ text }) => text));
+  const [type = 'NONE'] = named;
+  if (named.size > 1 || (type !== 'NONE' && type !== 'SSE-C')) {
+    throw new S3Error('MalformedXML');
+  }
+  return type;
 }
