@@ -23,14 +23,22 @@ describe('checksums', () => {
   beforeAll(loadChecksums);
 
   // The `check` values of the catalogue of parametrised CRC algorithms (reveng.sourceforge.io): CRC-32/ISO-HDLC,
-  // CRC-32/ISCSI, CRC-64/NVME; the hashes are those `sha1sum`, `sha256sum` and `md5sum` print.
+  // CRC-32/ISCSI, CRC-64/NVME; the hashes are those `sha1sum`, `sha256sum`,
+  // `sha512sum`, `md5sum` and `xxhsum` print.
   it.each<[DigestAlgorithm, string]>([
     ['CRC32', 'cbf43926'],
     ['CRC32C', 'e3069283'],
     ['CRC64NVME', 'ae8b14860a799888'],
     ['SHA1', 'f7c3bc1d808e04732adf679965ccc34ca7ae3441'],
     ['SHA256', '15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225'],
+    [
+      'SHA512',
+      'd9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85',
+    ],
     ['MD5', '25f9e794323b453885f5181f1b624d0b'],
+    ['XXHASH64', '8cb841db40e6ae83'],
+    ['XXHASH3', '72dcb18b67a17dff'],
+    ['XXHASH128', '33119477ede5dcd5e9716427681d5860'],
   ])('%s of 123456789 is %s', (algorithm, expected) => {
     expect(digest(algorithm, Buffer.from('123456789')).toString('hex')).toBe(expected);
     expect(digest(algorithm, Buffer.from('1234'), Buffer.alloc(0), Buffer.from('56789')).toString('hex')).toBe(

@@ -1,41 +1,52 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
-import { createCRC64, type IHasher } from 'hash-wasm';
+import { createCRC64, createXXHash128, createXXHash3, createXXHash64, type IHasher } from 'hash-wasm';
 import type { CrcAlgorithm } from './crc-combine';
 
-export type DigestAlgorithm = CrcAlgorithm | 'SHA1' | 'SHA256' | 'MD5';
+type WasmAlgorithm = 'CRC64NVME' | 'XXHASH64' | 'XXHASH3' | 'XXHASH128';
+
+export type DigestAlgorithm = CrcAlgorithm | WasmAlgorithm | 'SHA1' | 'SHA256' | 'SHA512' | 'MD5';
 
 /** A hash of bytes that arrive in pieces. */
 export interface Checksum {
   update(chunk: Buffer): void;
-  /** Returns the digest; CRCs big endian, as S3 writes them. To be called once. */
+  /** Returns the digest; CRCs and XXHASHes big endian, as S3 writes them. To be called once. */
   digest(): Buffer;
 }
 
 /** The NVMe polynomial 0xad93d23594c93659, bits reversed. */
 const CRC64NVME_POLYNOMIAL = '9a6c9329ac4bc9b5';
-const HASH_NAMES = { SHA1: 'sha1', SHA256: 'sha256', MD5: 'md5' } as const;
+const HASH_NAMES = { SHA1: 'sha1', SHA256: 'sha256', SHA512: 'sha512', MD5: 'md5' } as const;
 const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = {
   CRC32: 4,
   CRC32C: 4,
   CRC64NVME: 8,
   SHA1: 20,
   SHA256: 32,
+  SHA512: 64,
   MD5: 16,
+  XXHASH64: 8,
+  XXHASH3: 8,
+  XXHASH128: 16,
 };
 
-let sharedCrc64: IHasher | undefined;
+let engines: Readonly<Record<WasmAlgorithm, IHasher>> | undefined;
 
-/** Compiles what needs compiling; to be awaited once before {@link createChecksum} may make CRC64NVME hashers. */
+/** Compiles what needs compiling; to be awaited once before {@link createChecksum} may make CRC64NVME or XXHASH hashers. */
 export async function loadChecksums(): Promise<void> {
-  sharedCrc64 ??= await createCRC64(CRC64NVME_POLYNOMIAL);
+  engines ??= {
+    CRC64NVME: await createCRC64(CRC64NVME_POLYNOMIAL),
+    XXHASH64: await createXXHash64(),
+    XXHASH3: await createXXHash3(),
+    XXHASH128: await createXXHash128(),
+  };
 }
 
 /**
  * Starts a checksum.
  *
- * @throws Error for CRC64NVME when {@link loadChecksums} has not been awaited
+ * @throws Error for CRC64NVME and XXHASH when {@link loadChecksums} has not been awaited
  */
 export function createChecksum(algorithm: DigestAlgorithm): Checksum {
   switch (algorithm) {
@@ -44,9 +55,13 @@ export function createChecksum(algorithm: DigestAlgorithm): Checksum {
     case 'CRC32C':
       return new Crc32Checksum(crc32c);
     case 'CRC64NVME':
-      return new Crc64Checksum();
+    case 'XXHASH64':
+    case 'XXHASH3':
+    case 'XXHASH128':
+      return new WasmChecksum(algorithm);
     case 'SHA1':
     case 'SHA256':
+    case 'SHA512':
     case 'MD5':
       return createHash(HASH_NAMES[algorithm]);
   }
@@ -87,18 +102,18 @@ class Crc32Checksum implements Checksum {
 }
 
 /**
- * All hashers share one WebAssembly instance: taking its state in and out costs under a microsecond a chunk, while an
+ * All hashers of an algorithm share one WebAssembly instance: taking its state in and out costs under a microsecond a chunk, while an
  * instance of their own would have to be awaited.
  */
-class Crc64Checksum implements Checksum {
+class WasmChecksum implements Checksum {
   private readonly engine: IHasher;
   private state: Uint8Array;
 
-  constructor() {
-    if (sharedCrc64 === undefined) {
+  constructor(algorithm: WasmAlgorithm) {
+    if (engines === undefined) {
       throw new Error('The checksums have not been loaded');
     }
-    this.engine = sharedCrc64;
+    this.engine = engines[algorithm];
     this.state = this.engine.init().save();
   }
 

@@ -1,6 +1,6 @@
 import { type Checksum, createChecksum, digestBytes } from '../crypto/checksums';
 import type { BodyExpectation, ChecksumAlgorithm } from './object-storage.types';
-import { StorageError, invalidRequest, storageError } from './storage-error';
+import { StorageError, checksumMismatch, invalidRequest, storageError } from './storage-error';
 
 /** What a body turned out to be, once everything that was announced has proved true. */
 export interface VerifiedBody {
@@ -74,7 +74,10 @@ export class BodyVerifier {
     const digests = new Map([...this.checksums].map(([algorithm, hash]) => [algorithm, hash.digest()]));
     const sha256 = this.sha256?.digest() ?? digests.get('SHA256');
     if (this.expectation.sha256 !== undefined && sha256?.toString('hex') !== this.expectation.sha256) {
-      throw storageError('XAmzContentSHA256Mismatch');
+      throw storageError('XAmzContentSHA256Mismatch', {
+        ClientComputedContentSHA256: this.expectation.sha256,
+        S3ComputedContentSHA256: sha256?.toString('hex') ?? '',
+      });
     }
     const encoded = (algorithm: ChecksumAlgorithm) => ({
       algorithm,
@@ -101,7 +104,7 @@ export class BodyVerifier {
     assertChecksumForm(checksum?.algorithm, trailer);
     for (const announced of [checksum?.value, trailer]) {
       if (announced !== undefined && announced !== actual) {
-        throw storageError('BadDigest');
+        throw checksumMismatch(checksum?.algorithm ?? '');
       }
     }
   }

@@ -5,7 +5,7 @@ import { multipartEtag } from './etag';
 import type { PartRow } from './multipart.repository';
 import type { StoredPart } from './object-row';
 import type { ChecksumAlgorithm, ChecksumType, CompleteMultipartCommand, StoredChecksum } from './object-storage.types';
-import { invalidRequest, StorageError, storageError } from './storage-error';
+import { checksumMismatch, invalidRequest, StorageError, storageError } from './storage-error';
 
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 
@@ -13,6 +13,8 @@ const MIN_PART_BYTES = 5 * 1024 * 1024;
 export interface UploadChecksum {
   readonly algorithm: ChecksumAlgorithm;
   readonly type: ChecksumType;
+  /** Whether the client asked for it when it began the upload. */
+  readonly requested: boolean;
 }
 
 /** An object made of uploaded parts; nothing is moved. */
@@ -30,10 +32,9 @@ type RequestedPart = CompleteMultipartCommand['parts'][number];
  * object, and the other CRCs can be both.
  * @throws StorageError `InvalidRequest`
  */
-export function assertChecksumType({ algorithm, type }: UploadChecksum): void {
+export function assertChecksumType({ algorithm, type }: Pick<UploadChecksum, 'algorithm' | 'type'>): void {
   const impossible =
-    (algorithm === 'CRC64NVME' && type === 'COMPOSITE') ||
-    ((algorithm === 'SHA1' || algorithm === 'SHA256') && type === 'FULL_OBJECT');
+    (algorithm === 'CRC64NVME' && type === 'COMPOSITE') || (!algorithm.startsWith('CRC') && type === 'FULL_OBJECT');
   if (impossible) {
     throw invalidRequest(
       `The ${type} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`,
@@ -59,6 +60,9 @@ export function assemble(
 ): AssembledObject {
   assertOrder(command.parts);
   const byNumber = new Map(uploaded.map((part) => [part.number, part]));
+  if (checksum.requested && checksum.type === 'COMPOSITE') {
+    assertChecksums(command.parts, checksum);
+  }
   const chosen = command.parts.map((part) => matchingPart(part, byNumber.get(part.partNumber), checksum));
   assertSizes(chosen);
   const size = chosen.reduce((sum, part) => sum + Number(part.size), 0);
@@ -71,7 +75,7 @@ export function assemble(
     parts: chosen.map((part) => ({ n: part.number, s: Number(part.size), b: part.blob_id, c: part.checksum })),
     size,
     etag: multipartEtag(chosen.map((part) => part.etag)),
-    checksum: { ...checksum, value },
+    checksum: { algorithm: checksum.algorithm, type: checksum.type, value },
   };
 }
 
@@ -87,11 +91,26 @@ function assertOrder(parts: readonly RequestedPart[]): void {
   }, 0);
 }
 
+/** The checksum of the object is made of those of its parts, so the client must know each of them. */
+function assertChecksums(parts: readonly RequestedPart[], { algorithm }: UploadChecksum): void {
+  const without = parts.find((part) => part.checksum === undefined);
+  if (without !== undefined) {
+    throw invalidRequest(
+      `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${without.partNumber} in the request.`,
+    );
+  }
+}
+
 function matchingPart(requested: RequestedPart, uploaded: PartRow | undefined, checksum: UploadChecksum): PartRow {
-  const sameChecksum =
-    requested.checksum === undefined ||
-    requested.checksum.algorithm !== checksum.algorithm ||
-    requested.checksum.value === uploaded?.checksum;
+  const sent = requested.checksum;
+  const comparable = sent !== undefined && (checksum.requested || sent.algorithm === checksum.algorithm);
+  if (comparable && sent.algorithm !== checksum.algorithm) {
+    throw new StorageError(
+      'BadDigest',
+      `The ${sent.algorithm.toLowerCase()} you specified for part ${requested.partNumber} did not match what we received.`,
+    );
+  }
+  const sameChecksum = !comparable || sent.value === uploaded?.checksum;
   if (uploaded === undefined || uploaded.etag !== requested.etag || !sameChecksum) {
     throw storageError('InvalidPart', { PartNumber: String(requested.partNumber), ETag: requested.etag });
   }
@@ -127,11 +146,12 @@ function assertObjectChecksum(command: CompleteMultipartCommand, checksum: Uploa
     );
   }
   const sent = command.checksum;
-  if (sent === undefined) {
+  // Where none was asked for, one that cannot be compared is of no account.
+  if (sent === undefined || (!checksum.requested && sent.algorithm !== checksum.algorithm)) {
     return;
   }
   const bare = value.replace(/-\d+$/, '');
   if (sent.algorithm !== checksum.algorithm || (sent.value !== value && sent.value !== bare)) {
-    throw storageError('BadDigest');
+    throw checksumMismatch(sent.algorithm);
   }
 }

@@ -7,7 +7,7 @@ import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
 import { guardUpload } from './key-guard';
-import { assemble, assertChecksumType, partsFingerprint } from './multipart-completion';
+import { assemble, assertChecksumType, partsFingerprint, type UploadChecksum } from './multipart-completion';
 import { type Completion, MultipartRepository, type UploadRow } from './multipart.repository';
 import { assertAddress } from './names';
 import { DEFAULT_CHECKSUM } from './object-putter.service';
@@ -86,11 +86,16 @@ export class MultipartService implements MultipartServiceContract {
    * Makes the object of the uploaded parts visible, in one transaction and without moving a byte. Repeating it with the
    * same parts gives the same answer again.
    *
-   * @throws StorageError `NoSuchUpload`, `PreconditionFailed`, `NoSuchKey`, and as `assemble`
+   * @throws StorageError `NoSuchUpload`, `PreconditionFailed`, `NoSuchKey`, `InvalidRequest` for a missing or wrong customer
+   *   key, and as `assemble`
    */
   async complete(command: CompleteMultipartCommand): Promise<WriteResult> {
     assertAddress({ bucket: command.bucket, key: command.key });
     const upload = requireUpload(await this.uploads.find(command.bucket, command.key, command.uploadId), command);
+    // As on AWS, who has asked for a checksum of what only a customer key opens has to send that key once more.
+    if (upload.mode === 'sse-c' && (upload.checksum_algorithm !== null || command.customerKey !== undefined)) {
+      await this.parts.proveKey(command, upload, command.customerKey);
+    }
     const fingerprint = partsFingerprint(command.parts);
     return this.uploads.ending(upload, async (on, completion, seal) => {
       if (completion !== undefined) {
@@ -201,10 +206,10 @@ export class MultipartService implements MultipartServiceContract {
   }
 }
 
-function checksumOf(upload: UploadRow): NonNullable<CreateMultipartCommand['checksum']> {
+function checksumOf(upload: UploadRow): UploadChecksum {
   return upload.checksum_algorithm === null || upload.checksum_type === null
-    ? { algorithm: DEFAULT_CHECKSUM, type: 'FULL_OBJECT' }
-    : { algorithm: upload.checksum_algorithm, type: upload.checksum_type };
+    ? { algorithm: DEFAULT_CHECKSUM, type: 'FULL_OBJECT', requested: false }
+    : { algorithm: upload.checksum_algorithm, type: upload.checksum_type, requested: true };
 }
 
 function repeated(upload: UploadRow, completion: Completion | null, fingerprint: string): WriteResult {

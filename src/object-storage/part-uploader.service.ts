@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { DomainError } from '../common/domain-error';
 import type { CustomerKey } from '../crypto/encryption.types';
 import { ObjectCipher } from '../crypto/object-cipher.service';
+import { assertRestored } from './archive';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
 import { hasMd5Etag } from './encryption-choice';
 import { randomEtag } from './etag';
@@ -42,6 +43,7 @@ export class PartUploader {
   async upload(command: UploadPartCommand): Promise<PartResult> {
     try {
       const upload = await this.openUpload(command);
+      assertChecksumAlgorithm(upload, command.body);
       return await this.store(command, upload, command.body);
     } finally {
       command.body.stream.destroy();
@@ -58,6 +60,7 @@ export class PartUploader {
     await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);
+    assertRestored(source.info);
     const { size, versionId } = source.info;
     if (command.range !== undefined) {
       assertInside(command.range, size);
@@ -90,7 +93,6 @@ export class PartUploader {
 
   private async store(target: PartTarget, upload: UploadRow, body: ObjectBody): Promise<PartResult> {
     assertPartSize(body.expectation.length);
-    assertChecksumAlgorithm(upload, body);
     const objectKey = await this.openKey(target, upload, target.customerKey);
     try {
       const written = await this.writer.writePart(
@@ -132,8 +134,20 @@ export class PartUploader {
     }
   }
 
+  /**
+   * Proves that a customer key is that of an upload.
+   * @throws StorageError `InvalidRequest` when it is missing, wrong or out of place
+   */
+  async proveKey(
+    target: Pick<PartTarget, 'bucket' | 'key'>,
+    upload: UploadRow,
+    customerKey: CustomerKey | undefined,
+  ): Promise<void> {
+    (await this.openKey(target, upload, customerKey))?.fill(0);
+  }
+
   private async openKey(
-    target: PartTarget,
+    target: Pick<PartTarget, 'bucket' | 'key'>,
     upload: UploadRow,
     customerKey: CustomerKey | undefined,
   ): Promise<Buffer | undefined> {
@@ -193,11 +207,14 @@ function assertPartSize(length: number): void {
   }
 }
 
+/** Parts bring the checksum that was announced for the upload; only one of the full object can be computed without them. */
 function assertChecksumAlgorithm(upload: UploadRow, body: ObjectBody): void {
   const sent = body.expectation.checksum?.algorithm;
-  if (upload.checksum_algorithm !== null && sent !== undefined && sent !== upload.checksum_algorithm) {
+  const { checksum_algorithm: expected, checksum_type: type } = upload;
+  const missing = sent === undefined && type === 'COMPOSITE';
+  if (expected !== null && (missing || (sent !== undefined && sent !== expected))) {
     throw invalidRequest(
-      `Checksum Type mismatch occurred, expected checksum Type: ${upload.checksum_algorithm.toLowerCase()}, actual checksum Type: ${sent.toLowerCase()}`,
+      `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${sent?.toLowerCase() ?? 'null'}`,
     );
   }
 }

@@ -15,6 +15,11 @@ const ALGORITHMS: Readonly<
   CRC64NVME: { header: 'x-amz-checksum-crc64nvme', element: 'ChecksumCRC64NVME', bytes: 8 },
   SHA1: { header: 'x-amz-checksum-sha1', element: 'ChecksumSHA1', bytes: 20 },
   SHA256: { header: 'x-amz-checksum-sha256', element: 'ChecksumSHA256', bytes: 32 },
+  SHA512: { header: 'x-amz-checksum-sha512', element: 'ChecksumSHA512', bytes: 64 },
+  MD5: { header: 'x-amz-checksum-md5', element: 'ChecksumMD5', bytes: 16 },
+  XXHASH64: { header: 'x-amz-checksum-xxhash64', element: 'ChecksumXXHASH64', bytes: 8 },
+  XXHASH3: { header: 'x-amz-checksum-xxhash3', element: 'ChecksumXXHASH3', bytes: 8 },
+  XXHASH128: { header: 'x-amz-checksum-xxhash128', element: 'ChecksumXXHASH128', bytes: 16 },
 };
 const NAMES = Object.keys(ALGORITHMS) as ChecksumAlgorithm[];
 
@@ -81,8 +86,8 @@ export function requestedAlgorithm(headers: IncomingHttpHeaders): ChecksumAlgori
 }
 
 /**
- * Algorithm and type for a multipart upload: SHA checksums are composite, CRC64NVME covers the full object, the other
- * CRCs may be either and are composite unless told.
+ * Algorithm and type for a multipart upload: hashes are composite, CRC64NVME covers the full object, the other CRCs may be
+ * either and are composite unless told.
  *
  * @throws S3Error InvalidRequest for a combination that does not exist
  */
@@ -101,7 +106,7 @@ export function multipartChecksum(
     return undefined;
   }
   const composite = algorithm !== 'CRC64NVME';
-  const fullObject = algorithm !== 'SHA1' && algorithm !== 'SHA256';
+  const fullObject = algorithm.startsWith('CRC');
   if ((type === 'COMPOSITE' && !composite) || (type === 'FULL_OBJECT' && !fullObject)) {
     throw new S3Error(
       'InvalidRequest',
@@ -113,24 +118,31 @@ export function multipartChecksum(
 
 /** x-amz-checksum-type. @throws S3Error InvalidRequest */
 export function requestedType(headers: IncomingHttpHeaders): ChecksumType | undefined {
-  const type = headerOf(headers, 'x-amz-checksum-type');
+  const type = headerOf(headers, 'x-amz-checksum-type')?.toUpperCase();
   if (type !== undefined && type !== 'COMPOSITE' && type !== 'FULL_OBJECT') {
     throw new S3Error('InvalidRequest', 'Value for x-amz-checksum-type header is invalid.');
   }
   return type;
 }
 
-/** The checksum of a whole object that CompleteMultipartUpload may carry; composite ones end in `-N`. */
+/**
+ * The checksum of a whole object that CompleteMultipartUpload may carry; composite ones may end in `-N`.
+ * @throws S3Error InvalidRequest when there are several, or it is malformed
+ */
 export function objectChecksum(
   headers: IncomingHttpHeaders,
 ): { algorithm: ChecksumAlgorithm; value: string } | undefined {
-  for (const algorithm of NAMES) {
+  const [sent, ...others] = NAMES.flatMap((algorithm) => {
     const value = headerOf(headers, checksumHeader(algorithm));
-    if (value !== undefined) {
-      return { algorithm, value };
-    }
+    return value === undefined ? [] : [{ algorithm, value }];
+  });
+  if (others.length > 0) {
+    throw severalChecksums();
   }
-  return undefined;
+  if (sent !== undefined && !isDigest(sent.algorithm, sent.value.replace(/-\d+$/, ''))) {
+    throw new S3Error('InvalidRequest', `Value for ${checksumHeader(sent.algorithm)} header is invalid.`);
+  }
+  return sent;
 }
 
 /** Headers that tell of a stored checksum. */
@@ -162,12 +174,16 @@ export function contentMd5(headers: IncomingHttpHeaders): Buffer | undefined {
 
 function only(known: SentChecksum | undefined, next: SentChecksum): SentChecksum {
   if (known !== undefined) {
-    throw new S3Error(
-      'InvalidRequest',
-      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
-    );
+    throw severalChecksums();
   }
   return next;
+}
+
+function severalChecksums(): S3Error {
+  return new S3Error(
+    'InvalidRequest',
+    'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+  );
 }
 
 function algorithmOfHeader(name: string): ChecksumAlgorithm {
@@ -184,7 +200,7 @@ function algorithmNamed(name: string, header: string): ChecksumAlgorithm {
     throw header === 'x-amz-checksum-algorithm'
       ? new S3Error(
           'InvalidRequest',
-          'Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]',
+          `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${NAMES.join(', ')}]`,
         )
       : invalidArgument(`Value for ${header} header is invalid.`, header, name);
   }

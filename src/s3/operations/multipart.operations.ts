@@ -157,13 +157,14 @@ function completedPart(part: XmlElement): CompleteMultipartCommand['parts'][numb
     throw invalidArgument('PartNumber must be between 1 and 10000', 'PartNumber', number);
   }
   const etag = unquoted(part.required('ETag'));
-  for (const algorithm of CHECKSUM_ALGORITHMS) {
+  const [checksum, ...others] = CHECKSUM_ALGORITHMS.flatMap((algorithm) => {
     const value = part.textOf(checksumElement(algorithm));
-    if (value !== undefined) {
-      return { partNumber, etag, checksum: { algorithm, value } };
-    }
+    return value === undefined ? [] : [{ algorithm, value }];
+  });
+  if (others.length > 0) {
+    throw invalidArgument('A part can have one checksum.', 'PartNumber', number);
   }
-  return { partNumber, etag };
+  return { partNumber, etag, checksum };
 }
 
 function objectSize(call: S3Call): number | undefined {
@@ -172,7 +173,7 @@ function objectSize(call: S3Call): number | undefined {
     return undefined;
   }
   if (!/^\d{1,15}$/.test(value)) {
-    throw invalidArgument('Value for x-amz-mp-object-size header is invalid.', 'x-amz-mp-object-size', value);
+    throw new S3Error('InvalidRequest', 'Value for x-amz-mp-object-size header is invalid.');
   }
   return Number(value);
 }
