@@ -3,13 +3,20 @@ import type { IncomingMessage } from 'node:http';
 import type { ChunkedBodyDecoder } from './chunked-body';
 import { S3Error } from './s3-error';
 
+/** The time in which at least this many bytes must arrive, or the body's end, while bytes are wanted. */
+const PACE_MILLIS = 90_000;
+const LEAST_BYTES = 4096;
+
 /**
  * The payload of a request as a stream of its own. Destroying it stops reading but leaves the connection alive, so that
- * an error can still be answered; a client that goes away makes it fail.
+ * an error can still be answered; a client that goes away, or sends so slowly that it only holds the connection, makes it
+ * fail.
  */
 export class PayloadStream extends Readable {
   #started = false;
   #ended = false;
+  #pace: NodeJS.Timeout | undefined;
+  #receivedBefore = 0;
   /** Bytes that came over the wire. */
   bytesReceived = 0;
 
@@ -30,6 +37,7 @@ export class PayloadStream extends Readable {
       this.destroy(clientGone());
       return;
     }
+    this.#pace = setInterval(this.#checkPace, PACE_MILLIS).unref();
     this.source.on('data', this.#onData);
     this.source.on('end', this.#onEnd);
     this.source.on('close', this.#onClose);
@@ -37,6 +45,7 @@ export class PayloadStream extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    clearInterval(this.#pace);
     this.source.off('data', this.#onData);
     this.source.off('end', this.#onEnd);
     this.source.off('close', this.#onClose);
@@ -49,6 +58,14 @@ export class PayloadStream extends Readable {
   readonly #emit = (payload: Buffer): void => {
     if (!this.push(payload)) {
       this.source.pause();
+    }
+  };
+
+  readonly #checkPace = (): void => {
+    const received = this.bytesReceived - this.#receivedBefore;
+    this.#receivedBefore = this.bytesReceived;
+    if (received < LEAST_BYTES && !this.source.isPaused()) {
+      this.destroy(new S3Error('RequestTimeout'));
     }
   };
 
@@ -67,6 +84,7 @@ export class PayloadStream extends Readable {
 
   readonly #onEnd = (): void => {
     this.#ended = true;
+    clearInterval(this.#pace);
     try {
       this.decoder?.end();
       this.push(null);

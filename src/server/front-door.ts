@@ -8,11 +8,21 @@ import { keepCertificateFresh, readCertificate } from './tls-certificate';
 /** First path segments that belong to the administration side; no bucket may bear one of these names. */
 const ADMIN_SEGMENTS = new Set(['minio', 'rustfs', 'api', 'docs', 'console', 'health', 'metrics']);
 
-const SOCKET_IDLE_MS = 120_000;
-const HEADERS_LIMIT_MS = 60_000;
 const KEEP_ALIVE_MS = 75_000;
 const LARGEST_HEADER_BYTES = 32 * 1024;
 const SOCKET_BUFFER_BYTES = 256 * 1024;
+
+/** How long a client may take, in milliseconds. The S3 handler watches the pace of its bodies by itself. */
+export interface TimeLimits {
+  /** For a socket on which nothing moves. */
+  readonly idle: number;
+  /** For all headers of a request. */
+  readonly headers: number;
+  /** For the whole body of a request that is not for the S3 handler. */
+  readonly document: number;
+}
+
+const TIME_LIMITS: TimeLimits = { idle: 120_000, headers: 60_000, document: 60_000 };
 
 /** A face that is served without Express, as the front door needs it. */
 export interface Gateway {
@@ -31,11 +41,17 @@ export interface Gateways {
  * STS handler, and everything else to the S3 handler, which Express never touches because it costs several times more than
  * a small request itself.
  */
-export function createFrontDoor(settings: Settings, administration: RequestListener, gateways: Gateways): Server {
+export function createFrontDoor(
+  settings: Pick<Settings, 'tls'>,
+  administration: RequestListener,
+  gateways: Gateways,
+  limits: TimeLimits = TIME_LIMITS,
+): Server {
   const options: ServerOptions = {
     // A long upload is no slow attack: idle sockets are ended instead of long requests.
     requestTimeout: 0,
-    headersTimeout: HEADERS_LIMIT_MS,
+    headersTimeout: limits.headers,
+    connectionsCheckingInterval: limits.headers / 2,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: LARGEST_HEADER_BYTES,
     highWaterMark: SOCKET_BUFFER_BYTES,
@@ -47,17 +63,26 @@ export function createFrontDoor(settings: Settings, administration: RequestListe
   if (settings.tls !== undefined) {
     keepCertificateFresh(server, settings.tls);
   }
-  server.setTimeout(SOCKET_IDLE_MS);
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  server.setTimeout(limits.idle);
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (isAdministration(request.url ?? '/')) {
+      limitBody(request, limits.document);
       administration(request, response);
     } else {
-      gatewayFor(request, gateways).handle(request, response, false);
+      const gateway = gatewayFor(request, gateways);
+      if (gateway === gateways.tokens) {
+        limitBody(request, limits.document);
+      }
+      gateway.handle(request, response, false);
     }
-  });
+  };
+  server.on('request', serve);
+  // An expectation that nobody knows is as none, as for S3.
+  server.on('checkExpectation', serve);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (isAdministration(request.url ?? '/')) {
       response.writeContinue();
+      limitBody(request, limits.document);
       administration(request, response);
     } else {
       gatewayFor(request, gateways).handle(request, response, true);
@@ -91,15 +116,45 @@ export function isQueryProtocol({ method, url = '/', headers }: IncomingMessage)
     : method === 'GET' && /[?&]Action=[A-Za-z]/.test(url) && /[?&]Version=\d{4}-\d{2}-\d{2}(&|$)/.test(url);
 }
 
+interface Refusal {
+  readonly status: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const UNREADABLE: Refusal = {
+  status: '400 Bad Request',
+  code: 'BadRequest',
+  message: 'The request is not readable as HTTP.',
+};
+
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    code: 'RequestHeaderSectionTooLarge',
+    message: 'Your request header section exceeds the maximum allowed size.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: '408 Request Timeout',
+    code: 'RequestTimeout',
+    message: 'Your request did not arrive within the timeout period.',
+  },
+};
+
+/** Cuts a client off whose body has not arrived in time; what it gets is the end of its connection. */
+function limitBody(request: IncomingMessage, millis: number): void {
+  const timer = setTimeout(() => request.socket.destroy(), millis).unref();
+  const stop = (): void => clearTimeout(timer);
+  request.once('end', stop).once('close', stop);
+}
+
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = tooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const code = tooLarge ? 'RequestHeaderSectionTooLarge' : 'BadRequest';
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>The request is not readable as HTTP.</Message></Error>`;
+  const { status, code, message } = REFUSALS[error.code ?? ''] ?? UNREADABLE;
+  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/xml\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
