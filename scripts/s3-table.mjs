@@ -17,9 +17,8 @@ const PARTLY = {
   PutBucketAccelerateConfiguration: '`Suspended` only',
   PutBucketLogging: 'kept and shown; no logs are delivered',
   PutBucketNotificationConfiguration: 'the empty configuration only',
-  PutBucketRequestPayment: '`BucketOwner` only',
+  PutBucketRequestPayment: 'kept and shown; nobody pays',
   PutBucketLifecycleConfiguration: 'transitions are accepted and change nothing',
-  PutBucketEncryption: '`BlockedEncryptionTypes` other than `NONE` are refused',
 };
 
 const rows = [...S3_ROUTES]

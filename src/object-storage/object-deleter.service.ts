@@ -30,7 +30,7 @@ export class ObjectDeleter {
   }
 
   /**
-   * Deletes many in one transaction. Entries that cannot exist at all fail one by one.
+   * Deletes many in one transaction. Entries that cannot exist at all, are locked, or do not match fail one by one.
    * @throws StorageError `NoSuchBucket`
    */
   async deleteMany(
@@ -52,11 +52,13 @@ export class ObjectDeleter {
     const outcomes = possible.length === 0 ? [] : await this.objects.deleteMany(bucket, possible, bypass);
     const deleted: DeleteResult[] = [];
     possible.forEach((entry, index) => {
-      const outcome = outcomes[index] as DeleteOutcome;
-      if (outcome.outcome === 'AccessDenied') {
-        failed.push({ key: entry.key, versionId: entry.versionId, error: locked() });
-      } else {
-        deleted.push(deleteResult(bucket, entry, outcome));
+      try {
+        deleted.push(deleteResult(bucket, entry, outcomes[index] as DeleteOutcome));
+      } catch (error) {
+        if (!(error instanceof DomainError) || error.kind === 'NoSuchBucket') {
+          throw error;
+        }
+        failed.push({ key: entry.key, versionId: entry.versionId, error });
       }
     });
     return { deleted, failed };

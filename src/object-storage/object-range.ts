@@ -77,7 +77,9 @@ export function select(
   if (asked.range !== undefined && asked.partNumber !== undefined) {
     throw invalidRequest('Cannot specify both Range header and partNumber query parameter.');
   }
-  if (asked.range === undefined && asked.partNumber === undefined) {
+  // Nothing has a last byte: a suffix of it is the whole of it.
+  const suffixOfNothing = size === 0 && asked.range?.kind === 'suffix' && asked.range.length > 0;
+  if (suffixOfNothing || (asked.range === undefined && asked.partNumber === undefined)) {
     return { first: 0, length: size };
   }
   const range =

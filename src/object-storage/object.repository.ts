@@ -49,9 +49,10 @@ const DELETE: Statement = {
 const DELETE_MANY: Statement = {
   name: 'object.delete-many',
   text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version
-    FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS t (key, version_id, nonce, position)
-      ORDER BY key COLLATE "C", position) e
-    CROSS JOIN LATERAL object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, NULL, $5) d`,
+    FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $6::text[])
+      WITH ORDINALITY AS t (key, version_id, nonce, if_match, position) ORDER BY key COLLATE "C", position) e
+    CROSS JOIN LATERAL
+      object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, e.if_match, $5) d`,
 };
 
 const SET_TAGS_CURRENT: Statement = {
@@ -193,6 +194,7 @@ export class ObjectRepository {
       entries.map((entry) => entry.versionId ?? null),
       entries.map(() => nonce()),
       bypass,
+      entries.map((entry) => entry.ifMatch ?? null),
     ]);
     return rows.sort((left, right) => Number(left.position) - Number(right.position));
   }

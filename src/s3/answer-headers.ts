@@ -25,7 +25,8 @@ export function writeHeaders(
     ...checksumHeaders(result.checksum),
     ...encryptionAnswerHeaders(result.encryption, authorizer, customerKey),
   };
-  if (result.versionId !== undefined) {
+  // A write to a bucket whose versioning is suspended makes the null version, which goes unnamed.
+  if (result.versionId !== undefined && result.versionId !== 'null') {
     headers['x-amz-version-id'] = result.versionId;
   }
   return headers;

@@ -5,6 +5,7 @@ export const OWNERSHIP_DOCUMENT = 'ownershipControls';
 export const TAGGING_DOCUMENT = 'tagging';
 export const CORS_DOCUMENT = 'cors';
 export const LOGGING_DOCUMENT = 'logging';
+export const REQUEST_PAYMENT_DOCUMENT = 'requestPayment';
 
 export const PUBLIC_ACCESS_SETTINGS = [
   'BlockPublicAcls',

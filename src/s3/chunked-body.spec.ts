@@ -145,14 +145,14 @@ describe('ChunkedBodyDecoder', () => {
     expect(failure('')).toBe('IncompleteBody');
     expect(failure('4\r\nhell\r\n0\r\n\r\n')).toBe('IncompleteBody');
     expect(failure('6\r\nhello!\r\n0\r\n\r\n')).toBe('IncompleteBody');
-    expect(failure('5\r\nhello!\r\n0\r\n\r\n')).toBe('InvalidRequest');
-    expect(failure('-5\r\nhello\r\n0\r\n\r\n')).toBe('InvalidRequest');
+    expect(failure('5\r\nhello!\r\n0\r\n\r\n')).toBe('IncompleteBody');
+    expect(failure('-5\r\nhello\r\n0\r\n\r\n')).toBe('IncompleteBody');
     expect(failure('ffffffffffffffff\r\n')).toBe('IncompleteBody');
-    expect(failure(`${'0'.repeat(2000)}5\r\nhello`)).toBe('InvalidRequest');
-    expect(failure('5\r\nhello\r\n0\r\n\r\nmore')).toBe('InvalidRequest');
+    expect(failure(`${'0'.repeat(2000)}5\r\nhello`)).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n\r\nmore')).toBe('IncompleteBody');
     expect(failure('5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n')).toBe('MalformedTrailerError');
     expect(failure('5\r\nhello\r\n0\r\n\r\n', { trailers: ['x-amz-checksum-crc32'] })).toBe('MalformedTrailerError');
-    expect(failure('5\r\nhello\r\n0\r\n\r\n', { signed: true })).toBe('InvalidRequest');
+    expect(failure('5\r\nhello\r\n0\r\n\r\n', { signed: true })).toBe('IncompleteBody');
     expect(failure(`5;chunk-signature=${'0'.repeat(64)}\r\nhello\r\n0\r\n\r\n`, { signed: true })).toBe(
       'SignatureDoesNotMatch',
     );

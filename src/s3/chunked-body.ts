@@ -45,7 +45,7 @@ export class ChunkedBodyDecoder {
 
   /**
    * Takes the next bytes and emits the payload among them.
-   * @throws S3Error SignatureDoesNotMatch, IncompleteBody, InvalidRequest, MalformedTrailerError
+   * @throws S3Error SignatureDoesNotMatch, IncompleteBody, MalformedTrailerError
    */
   decode(input: Buffer, emit: (payload: Buffer) => void): void {
     let offset = 0;
@@ -192,7 +192,7 @@ export class ChunkedBodyDecoder {
 }
 
 function malformed(message: string): S3Error {
-  return new S3Error('InvalidRequest', message);
+  return new S3Error('IncompleteBody', message);
 }
 
 function trimBlanks(text: string): string {

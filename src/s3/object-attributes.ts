@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ObjectInfo } from '../object-storage/object-storage.types';
 import { checksumElement } from './headers/checksum-headers';
 import { headerOf } from './headers/header-values';
-import { invalidArgument } from './s3-error';
+import { invalidArgument, S3Error } from './s3-error';
 import { checksumXml } from './xml-objects';
 import { element, textElement, xmlDocument } from './xml-writer';
 
@@ -16,9 +16,15 @@ export interface AttributeSelection {
   readonly partNumberMarker: number;
 }
 
-/** Reads the headers of GetObjectAttributes. @throws S3Error InvalidArgument */
+/** Reads the headers of GetObjectAttributes. @throws S3Error InvalidArgument, InvalidRequest */
 export function requestedAttributes(headers: IncomingHttpHeaders): AttributeSelection {
   const value = headerOf(headers, 'x-amz-object-attributes') ?? '';
+  if (value.trim() === '') {
+    throw new S3Error(
+      'InvalidRequest',
+      'The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty',
+    );
+  }
   const names = value.split(',').map((name) => name.trim());
   if (names.some((name) => !(KNOWN as readonly string[]).includes(name))) {
     throw invalidArgument('Invalid attribute name specified.', 'x-amz-object-attributes', value);

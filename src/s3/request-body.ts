@@ -14,6 +14,7 @@ const UNSIGNED = 'UNSIGNED-PAYLOAD';
 const SIGNED_CHUNKS = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD';
 const SIGNED_CHUNKS_TRAILER = 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER';
 const UNSIGNED_CHUNKS_TRAILER = 'STREAMING-UNSIGNED-PAYLOAD-TRAILER';
+const PAYLOAD_LITERALS = [UNSIGNED, UNSIGNED_CHUNKS_TRAILER, SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER];
 const HEX_SHA256 = /^[0-9a-f]{64}$/;
 
 /** How the payload of a request is framed and proved. */
@@ -50,6 +51,15 @@ export class RequestBody {
   /** True while the client still waits for permission to send. */
   get awaitsContinue(): boolean {
     return this.#awaitsContinue;
+  }
+
+  /** Whether the request comes without a body, or with an empty one. */
+  get isAbsent(): boolean {
+    const { headers } = this.source;
+    return (
+      headers['transfer-encoding'] === undefined &&
+      (headers['content-length'] === undefined || headers['content-length'] === '0')
+    );
   }
 
   /**
@@ -120,11 +130,7 @@ export class RequestBody {
 
   /** The same as {@link read}, for requests that may come without a body. */
   readOptional(limit: number): Promise<Buffer> {
-    const { headers } = this.source;
-    const none =
-      headers['transfer-encoding'] === undefined &&
-      (headers['content-length'] === undefined || headers['content-length'] === '0');
-    return none ? Promise.resolve(Buffer.alloc(0)) : this.read(limit);
+    return this.isAbsent ? Promise.resolve(Buffer.alloc(0)) : this.read(limit);
   }
 
   #length(chunked: boolean): number {
@@ -159,13 +165,7 @@ export class RequestBody {
       case UNSIGNED_CHUNKS_TRAILER:
         return { chunked: true, signedChunks: false, trailers: this.#announcedTrailers() };
       default:
-        if (!HEX_SHA256.test(stated)) {
-          throw invalidArgument(
-            'x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.',
-            'x-amz-content-sha256',
-            stated,
-          );
-        }
+        assertPayloadHash(stated);
         return { ...PLAIN, sha256: stated };
     }
   }
@@ -173,6 +173,17 @@ export class RequestBody {
   #announcedTrailers(): readonly string[] {
     const names = (headerOf(this.source.headers, 'x-amz-trailer') ?? '').split(',');
     return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+  }
+}
+
+/** Refuses an x-amz-content-sha256 that is neither a hash nor one of the literals. @throws S3Error InvalidArgument */
+export function assertPayloadHash(stated: string): void {
+  if (!PAYLOAD_LITERALS.includes(stated) && !HEX_SHA256.test(stated)) {
+    throw invalidArgument(
+      `x-amz-content-sha256 must be ${PAYLOAD_LITERALS.join(', ')} or a valid sha256 value.`,
+      'x-amz-content-sha256',
+      stated,
+    );
   }
 }
 
@@ -184,7 +195,10 @@ async function verifyDocument(body: Buffer, expectation: BodyExpectation): Promi
     throw new S3Error('BadDigest', 'The Content-MD5 you specified did not match what we received.');
   }
   if (expectation.sha256 !== undefined && digestOf('SHA256', body).toString('hex') !== expectation.sha256) {
-    throw new S3Error('XAmzContentSHA256Mismatch');
+    throw new S3Error('XAmzContentSHA256Mismatch', undefined, {
+      ClientComputedContentSHA256: expectation.sha256,
+      S3ComputedContentSHA256: digestOf('SHA256', body).toString('hex'),
+    });
   }
   const { checksum } = expectation;
   if (checksum !== undefined) {

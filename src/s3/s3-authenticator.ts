@@ -4,7 +4,11 @@ import { hasLegacySignature, verifyLegacySignature } from '../identity/sigv2/leg
 import { verifyFormSignature } from '../identity/sigv4/form-signature';
 import { verifySignature, type CredentialLookup, type VerificationPolicy } from '../identity/sigv4/signature-verifier';
 import { Settings } from '../settings/settings';
+import { headerOf } from './headers/header-values';
+import { assertPayloadHash } from './request-body';
 import type { S3Call } from './s3-call';
+
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /** Finds out who sent a request. */
 @Injectable()
@@ -19,13 +23,17 @@ export class S3Authenticator {
 
   /**
    * Verifies the signature of a call and enters principal and signature into it; a call without any stays anonymous.
-   * @throws SignatureError
+   * @throws SignatureError; S3Error InvalidArgument for a payload hash of no known form
    */
   async authenticate(call: S3Call): Promise<void> {
     const { http, request } = call;
     if (hasLegacySignature(http.headers, request.query)) {
       await this.#authenticateLegacy(call);
       return;
+    }
+    const payloadHash = headerOf(http.headers, 'x-amz-content-sha256');
+    if (payloadHash !== undefined && http.headers.authorization !== undefined) {
+      assertPayloadHash(payloadHash);
     }
     const verified = await verifySignature(
       {
@@ -34,6 +42,8 @@ export class S3Authenticator {
         rawQuery: request.rawQuery,
         headers: http.headers,
         query: request.query,
+        // A signer that sends no hash has signed that of the body, which is known where there is none.
+        bodyHash: payloadHash === undefined && call.body.isAbsent ? SHA256_OF_NOTHING : undefined,
       },
       this.#policy,
       this.#lookup,

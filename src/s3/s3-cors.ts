@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
 import { BucketService } from '../object-storage/bucket.service';
 import { CORS_DOCUMENT } from './bucket-documents';
-import { corsHeaders, type CorsRule } from './documents/cors-rules';
+import { CORS_METHODS, corsHeaders, type CorsRule } from './documents/cors-rules';
 import { headerOf } from './headers/header-values';
 import { emptyAnswer, type S3Answer } from './s3-call';
 import { S3Error } from './s3-error';
@@ -23,8 +23,8 @@ export class S3Cors {
     if (origin === undefined) {
       throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.');
     }
-    if (method === undefined) {
-      throw new S3Error('BadRequest', 'Invalid Access-Control-Request-Method: null');
+    if (method === undefined || !CORS_METHODS.has(method)) {
+      throw new S3Error('BadRequest', `Invalid Access-Control-Request-Method: ${method ?? 'null'}`);
     }
     const rules = await this.#rulesOf(bucket);
     if (rules === undefined) {

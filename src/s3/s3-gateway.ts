@@ -4,6 +4,7 @@ import { requestContext, type RequestContext } from '../common/request-context';
 import { RequestObserver } from '../common/request-observer';
 import { Settings } from '../settings/settings';
 import { writeAnswer, writeRefusal } from './answer-writer';
+import { joinRepeatedHeaders } from './headers/repeated-headers';
 import { RequestBody } from './request-body';
 import { HOST_ID, nextRequestId } from './request-ids';
 import { S3Authenticator } from './s3-authenticator';
@@ -48,6 +49,7 @@ export class S3Gateway {
    * @param expectsContinue the client waits for `100 Continue`, which it gets once it is authenticated and authorised
    */
   handle(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
+    joinRepeatedHeaders(request);
     const requestId = nextRequestId();
     const context: RequestContext = {
       requestId,

@@ -4,7 +4,7 @@ import { startVaultServer } from '../fakes/vault-server';
 import { eventually } from '../support/eventually';
 import { exchange, signedOptions, type RawAnswer } from '../support/raw-request';
 import { TestServer } from '../support/server';
-import { listingSignedAt, presignedUrl } from '../support/signing';
+import { listingSignedAt, presignedUrl, signedWithoutHash } from '../support/signing';
 
 const BUCKET = 'bad-input';
 const MIB = 1024 * 1024;
@@ -45,6 +45,30 @@ describe('bad input', () => {
       const answer = await exchange(await listingSignedAt(server, new Date(), 'eu-west-1'));
       expect(codeOf(answer)).toBe('400 AuthorizationHeaderMalformed');
       expect(answer.body).toContain('<Region>us-east-1</Region>');
+    });
+
+    it('takes one without a payload hash where there is no payload, and else says what is missing', async () => {
+      const path = `/${BUCKET}/object`;
+      expect(await exchange(await signedWithoutHash(server, 'GET', path))).toMatchObject({ status: 200 });
+      const upload = await exchange(await signedWithoutHash(server, 'PUT', path, 'body'), 'body');
+      expect(codeOf(upload)).toBe('400 InvalidRequest');
+      expect(upload.body).toContain('x-amz-content-sha256');
+      expect(upload.body).toContain('UNSIGNED-PAYLOAD');
+      const forged = { endpoint: server.endpoint, accessKeyId: server.accessKeyId, secretAccessKey: 'another-secret' };
+      expect(codeOf(await exchange(await signedWithoutHash(forged, 'GET', path)))).toBe('403 SignatureDoesNotMatch');
+    });
+
+    it('takes repeated headers as one, joined as they are signed', async () => {
+      const options = signedOptions(server, 'PUT', `/${BUCKET}/repeated`, {
+        'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+        'content-length': '1',
+        'x-amz-meta-list': 'one,two',
+      });
+      const headers = Object.entries(options.headers).flatMap(([name, value]) =>
+        name === 'x-amz-meta-list' ? [name, 'one', name, 'two'] : [name, value],
+      );
+      expect((await exchange({ ...options, headers }, 'x')).status).toBe(200);
+      expect((await send('HEAD', `/${BUCKET}/repeated`)).headers['x-amz-meta-list']).toBe('one,two');
     });
 
     it('refuses an expired presigned URL', async () => {

@@ -44,9 +44,15 @@ export function signedOptions(
   return { method, host: hostname, port, path, headers: signed.headers as Record<string, string> };
 }
 
-/** Sends a request as given and reads the whole answer. */
+/** Sends a request as given and reads the whole answer. @param options headers may be names and values in turn */
 export function exchange(
-  options: { method: string; host: string; port: string; path: string; headers: Record<string, string> },
+  options: {
+    method: string;
+    host: string;
+    port: string;
+    path: string;
+    headers: Record<string, string> | readonly string[];
+  },
   body?: Buffer | string,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {

@@ -19,6 +19,19 @@ export async function listingSignedAt(target: SigningTarget, date: Date, region:
   return { method: 'GET', host: hostname, port, path: '/', headers: signed.headers };
 }
 
+/** A request whose signature covers the hash of the body without x-amz-content-sha256 saying so, as older tools sign. */
+export async function signedWithoutHash(
+  target: SigningTarget,
+  method: string,
+  path: string,
+  body = '',
+): Promise<SignedOptions> {
+  const { hostname, port, host } = new URL(target.endpoint);
+  const request = { method, protocol: 'http:', hostname, path, headers: { host }, body };
+  const signed = await signer(target, 'us-east-1').sign(request);
+  return { method, host: hostname, port, path, headers: signed.headers };
+}
+
 /** A URL for a download, presigned at a time of one's choice. */
 export async function presignedUrl(target: SigningTarget, path: string, date: Date, seconds: number): Promise<string> {
   const { hostname, host } = new URL(target.endpoint);

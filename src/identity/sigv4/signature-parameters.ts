@@ -80,13 +80,17 @@ function fromHeader(authorization: string, headers: RequestHeaders): SignaturePa
     if (scheme === 'AWS' || scheme.startsWith('AWS4-')) {
       throw unsupportedMechanism();
     }
-    throw new SignatureError('InvalidArgument', 'Unsupported Authorization Type', { ArgumentName: 'Authorization' });
+    throw new SignatureError('InvalidArgument', 'Unsupported Authorization Type', {
+      ArgumentName: 'Authorization',
+      // What has no scheme may be a secret as a whole.
+      ...(blank < 0 ? {} : { ArgumentValue: scheme }),
+    });
   }
   const fields = new Map<string, string>();
   for (const field of authorization.slice(blank + 1).split(',')) {
     const equals = field.indexOf('=');
     if (equals < 0) {
-      throw malformedHeader('The authorization header that you provided is not valid.');
+      throw malformedHeader(`the authorization component "${field.trim()}" is malformed.`);
     }
     fields.set(field.slice(0, equals).trim(), field.slice(equals + 1).trim());
   }
@@ -94,7 +98,9 @@ function fromHeader(authorization: string, headers: RequestHeaders): SignaturePa
   const signedHeaders = fields.get('SignedHeaders');
   const signature = fields.get('Signature');
   if (credential === undefined || signedHeaders === undefined || signature === undefined) {
-    throw malformedHeader('The authorization header requires Credential, SignedHeaders and Signature.');
+    throw malformedHeader(
+      'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
+    );
   }
   if (!SIGNATURE.test(signature)) {
     throw new SignatureError('SignatureDoesNotMatch', 'The signature is not 64 lower-case hexadecimal digits.');
@@ -138,12 +144,12 @@ function fromQuery(query: ReadonlyMap<string, string>): SignatureParameters {
   }
   if (seconds > MAX_EXPIRES) {
     throw malformedQuery(
-      'X-Amz-Expires must be less than a week (in seconds); that is, X-Amz-Expires must be less than 604800',
+      'X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds',
     );
   }
   return {
     presigned: true,
-    ...parseCredential(credential, malformedQuery),
+    ...parseCredential(credential, malformedCredential),
     signedHeaders: parseSignedHeaders(signedHeaders, malformedQuery),
     signature,
     timestamp,
@@ -162,17 +168,13 @@ function parseCredential(
   const [terminator, service, region, date] = parts.slice(-4).reverse();
   const accessKeyId = parts.slice(0, -4).join('/');
   if (accessKeyId === '' || date === undefined || region === undefined || service === undefined) {
-    throw refuse('The Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".');
+    throw refuse('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".');
   }
   if (terminator !== 'aws4_request') {
-    throw refuse(
-      `The Credential is mal-formed; incorrect terminal "${terminator ?? ''}". This endpoint uses "aws4_request".`,
-    );
+    throw refuse(`incorrect terminal "${terminator ?? ''}". This endpoint uses "aws4_request".`);
   }
   if (!/^\d{8}$/.test(date)) {
-    throw refuse(
-      `The Credential is mal-formed; incorrect date format "${date}". This date in the credential must be in the format "yyyyMMdd".`,
-    );
+    throw refuse(`incorrect date format "${date}". This date in the credential must be in the format "yyyyMMdd".`);
   }
   return { accessKeyId, date, region, service };
 }
@@ -204,7 +206,11 @@ function headerTimestamp(headers: RequestHeaders): string {
 }
 
 function malformedHeader(message: string): SignatureError {
-  return new SignatureError('AuthorizationHeaderMalformed', message);
+  return new SignatureError('AuthorizationHeaderMalformed', `The authorization header is malformed; ${message}`);
+}
+
+function malformedCredential(message: string): SignatureError {
+  return malformedQuery(`Error parsing the X-Amz-Credential parameter; ${message}`);
 }
 
 function malformedQuery(message: string): SignatureError {

@@ -226,7 +226,10 @@ function payloadHashOf(parameters: SignatureParameters, request: VerifiableReque
   }
   if (stated === undefined) {
     if (request.bodyHash === undefined) {
-      throw new SignatureError('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
+      throw new SignatureError(
+        'InvalidRequest',
+        'Missing required header for this request: x-amz-content-sha256. It holds the SHA-256 of the body in hex, or UNSIGNED-PAYLOAD, and is part of what is signed.',
+      );
     }
     return request.bodyHash;
   }

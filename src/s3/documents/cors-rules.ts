@@ -20,7 +20,7 @@ export interface CorsQuestion {
   readonly headers: readonly string[];
 }
 
-const METHODS = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
+export const CORS_METHODS: ReadonlySet<string> = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
 const MAX_RULES = 100;
 const MAX_ID_LENGTH = 255;
 
@@ -100,12 +100,12 @@ function readRule(rule: XmlElement): CorsRule {
     origins.length === 0 ||
     methods.length === 0 ||
     (id !== undefined && id.length > MAX_ID_LENGTH) ||
-    (maxAge !== undefined && !/^\d{1,9}$/.test(maxAge))
+    (maxAge !== undefined && !/^-?\d{1,9}$/.test(maxAge))
   ) {
     throw new S3Error('MalformedXML');
   }
   for (const method of methods) {
-    if (!METHODS.has(method)) {
+    if (!CORS_METHODS.has(method)) {
       throw new S3Error(
         'InvalidRequest',
         `Found unsupported HTTP method in CORS config. Unsupported method is ${method}`,

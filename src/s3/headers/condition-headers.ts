@@ -3,7 +3,7 @@ import type { RangeRequest, ReadConditions, WriteConditions } from '../../object
 import { invalidArgument, S3Error } from '../s3-error';
 import { headerOf } from './header-values';
 
-const RANGE = /^bytes=\s*(\d*)\s*-\s*(\d*)\s*$/;
+const RANGE = /^bytes=(\d*)-(\d*)$/;
 const COPY_RANGE = /^bytes=(\d+)-(\d+)$/;
 const MAX_PART_NUMBER = 10_000;
 
@@ -32,7 +32,7 @@ export function readConditions(
 
 /**
  * Conditions of a write.
- * @throws S3Error NotImplemented for an If-None-Match other than `*`, as AWS answers
+ * @throws S3Error NotImplemented for an If-None-Match other than `*` or beside an If-Match, as AWS answers
  */
 export function writeConditions(headers: IncomingHttpHeaders): WriteConditions | undefined {
   const ifMatch = headerOf(headers, 'if-match');
@@ -40,7 +40,7 @@ export function writeConditions(headers: IncomingHttpHeaders): WriteConditions |
   if (ifMatch === undefined && ifNoneMatch === undefined) {
     return undefined;
   }
-  if (ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*') {
+  if (ifNoneMatch !== undefined && (ifNoneMatch.trim() !== '*' || ifMatch !== undefined)) {
     throw new S3Error('NotImplemented', undefined, { Header: 'If-None-Match' });
   }
   return {

@@ -28,7 +28,7 @@ export function parseTaggingHeader(value: string): Readonly<Record<string, strin
       throw badHeader(value);
     }
   }
-  if (new Set(pairs.map(([key]) => key)).size !== pairs.length) {
+  if (pairs.some(([key]) => key === '') || new Set(pairs.map(([key]) => key)).size !== pairs.length) {
     throw badHeader(value);
   }
   return checkedTags(pairs, MAX_OBJECT_TAGS);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
-import { LOGGING_DOCUMENT } from '../bucket-documents';
+import { LOGGING_DOCUMENT, REQUEST_PAYMENT_DOCUMENT } from '../bucket-documents';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
 import { parseXml, type XmlElement } from '../xml';
@@ -14,16 +14,16 @@ interface LoggingTarget {
 }
 
 /**
- * Configurations that tools set as a matter of course: logging is kept and shown though no logs are delivered, and of the
- * others only what says that the feature is off is taken.
+ * Configurations that tools set as a matter of course: logging and who pays are kept and shown though no logs are delivered
+ * and nobody pays, and of the others only what says that the feature is off is taken.
  */
 @Injectable()
 export class AcceptedDocumentOperations {
   readonly handlers: S3Handlers = {
     GetBucketLogging: (call) => this.getLogging(call),
     PutBucketLogging: (call) => this.putLogging(call),
-    PutBucketRequestPayment: (call) =>
-      this.acceptOff(call, 'RequestPaymentConfiguration', (document) => document.required('Payer') === 'BucketOwner'),
+    GetBucketRequestPayment: (call) => this.getPayer(call),
+    PutBucketRequestPayment: (call) => this.putPayer(call),
     PutBucketAccelerateConfiguration: (call) =>
       this.acceptOff(call, 'AccelerateConfiguration', (document) => document.required('Status') === 'Suspended'),
     PutBucketNotificationConfiguration: (call) =>
@@ -58,6 +58,20 @@ export class AcceptedDocumentOperations {
       throw new S3Error('InvalidTargetBucketForLogging', undefined, { TargetBucket: target.bucket });
     }
     await this.buckets.setDocument(call.bucket, LOGGING_DOCUMENT, JSON.stringify(target));
+    return emptyAnswer(200);
+  }
+
+  private async getPayer(call: S3Call): Promise<S3Answer> {
+    const payer = (await this.buckets.getDocument(call.bucket, REQUEST_PAYMENT_DOCUMENT)) ?? 'BucketOwner';
+    return xmlAnswer(xmlDocument('RequestPaymentConfiguration', textElement('Payer', payer)));
+  }
+
+  private async putPayer(call: S3Call): Promise<S3Answer> {
+    const payer = (await this.read(call, 'RequestPaymentConfiguration')).required('Payer');
+    if (payer !== 'BucketOwner' && payer !== 'Requester') {
+      throw new S3Error('MalformedXML');
+    }
+    await this.buckets.setDocument(call.bucket, REQUEST_PAYMENT_DOCUMENT, payer);
     return emptyAnswer(200);
   }
 

@@ -27,7 +27,6 @@ export class BucketConfigurationOperations {
     DeletePublicAccessBlock: (call) => this.remove(call, PUBLIC_ACCESS_DOCUMENT),
     GetBucketAccelerateConfiguration: this.empty('AccelerateConfiguration'),
     GetBucketNotificationConfiguration: this.empty('NotificationConfiguration'),
-    GetBucketRequestPayment: this.empty('RequestPaymentConfiguration', textElement('Payer', 'BucketOwner')),
     GetBucketReplication: this.absent('ReplicationConfigurationNotFoundError'),
     GetBucketWebsite: this.absent('NoSuchWebsiteConfiguration'),
   };
@@ -81,10 +80,10 @@ export class BucketConfigurationOperations {
     return emptyAnswer(204);
   }
 
-  private empty(root: string, content = ''): S3Handler {
+  private empty(root: string): S3Handler {
     return async (call) => {
       await this.buckets.get(call.bucket);
-      return xmlAnswer(xmlDocument(root, content));
+      return xmlAnswer(xmlDocument(root, ''));
     };
   }
 

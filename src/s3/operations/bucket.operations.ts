@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
 import { ObjectLockService } from '../../object-storage/object-lock.service';
 import { Settings } from '../../settings/settings';
+import { TAGGING_DOCUMENT } from '../bucket-documents';
 import { assertOwnerAcl } from '../headers/object-headers';
+import { checkedTags, MAX_BUCKET_TAGS } from '../headers/tag-rules';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
-import { parseXml } from '../xml';
+import { parseXml, type XmlElement } from '../xml';
 import { ownerXml } from '../xml-objects';
 import { element, textElement, xmlDocument, xmlTime } from '../xml-writer';
 
@@ -13,6 +15,8 @@ const MAX_DOCUMENT_BYTES = 64 * 1024;
 const MAX_LISTED = 10_000;
 /** The region whose location constraint is written as nothing. */
 const FIRST_REGION = 'us-east-1';
+/** What a name of a region looks like; EU is the old name of the first one in Europe. */
+const REGION = /^([a-z]{2}(-[a-z]+)+-\d|EU)$/;
 
 /** Buckets themselves: list, create, look, delete, location, versioning. */
 @Injectable()
@@ -67,16 +71,9 @@ export class BucketOperations {
     assertOwnerAcl(call.headers);
     const withLock = String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true';
     const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
-    if (body.length > 0) {
-      const configuration = parseXml(body, 'CreateBucketConfiguration');
-      const constraint = configuration.textOf('LocationConstraint');
-      if (constraint !== undefined && constraint !== '' && constraint !== this.settings.region) {
-        throw new S3Error(
-          'IllegalLocationConstraintException',
-          `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
-        );
-      }
-    }
+    const configuration = body.length > 0 ? parseXml(body, 'CreateBucketConfiguration') : undefined;
+    this.assertLocation(configuration?.textOf('LocationConstraint'));
+    const tags = tagsOf(configuration);
     const { created } = await this.buckets.create(call.bucket, call.principal.ownerId);
     if (!created && this.settings.region !== FIRST_REGION) {
       throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
@@ -85,13 +82,30 @@ export class BucketOperations {
       await this.buckets.setVersioning(call.bucket, 'enabled');
       await this.locks.setOfBucket(call.bucket, {});
     }
-    return emptyAnswer(200, { Location: `/${call.bucket}` });
+    if (created && tags !== undefined) {
+      await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, JSON.stringify(tags));
+    }
+    return emptyAnswer(200, { Location: `/${call.bucket}`, 'x-amz-bucket-arn': `arn:aws:s3:::${call.bucket}` });
+  }
+
+  private assertLocation(constraint: string | undefined): void {
+    if (constraint === undefined || constraint === '' || constraint === this.settings.region) {
+      return;
+    }
+    if (!REGION.test(constraint)) {
+      throw new S3Error('InvalidLocationConstraint', undefined, { LocationConstraint: constraint });
+    }
+    throw new S3Error(
+      'IllegalLocationConstraintException',
+      `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+    );
   }
 
   private async head(call: S3Call): Promise<S3Answer> {
     await this.buckets.get(call.bucket);
     return emptyAnswer(200, {
       'x-amz-bucket-region': this.settings.region,
+      'x-amz-bucket-arn': `arn:aws:s3:::${call.bucket}`,
       'x-amz-access-point-alias': 'false',
       'Content-Type': 'application/xml',
     });
@@ -126,6 +140,16 @@ export class BucketOperations {
     await this.buckets.setVersioning(call.bucket, status === 'Enabled' ? 'enabled' : 'suspended');
     return emptyAnswer(200);
   }
+}
+
+function tagsOf(configuration: XmlElement | undefined): Readonly<Record<string, string>> | undefined {
+  const tags = configuration?.child('Tags')?.all('Tag');
+  return tags === undefined
+    ? undefined
+    : checkedTags(
+        tags.map((tag) => [tag.required('Key'), tag.required('Value')] as const),
+        MAX_BUCKET_TAGS,
+      );
 }
 
 function maxBuckets(value: string | undefined): number | undefined {

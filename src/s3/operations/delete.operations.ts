@@ -1,16 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import type { DeleteEntry, DeleteFailure, DeleteResult } from '../../object-storage/object-storage.types';
 import { ObjectService } from '../../object-storage/object.service';
-import { writeConditions } from '../headers/condition-headers';
+import { unquoted, writeConditions } from '../headers/condition-headers';
 import { wantsBypass } from '../headers/lock-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { s3ErrorAnswer, S3Error } from '../s3-error';
-import { parseXml } from '../xml';
+import { parseXml, type XmlElement } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
 
 const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
 const MAX_ENTRIES = 1000;
+
+/** Conditions that S3 knows for directory buckets alone; to pass over them would delete what was to stay. */
+const DIRECTORY_CONDITIONS = ['x-amz-if-match-last-modified-time', 'x-amz-if-match-size'];
+const DIRECTORY_ELEMENTS = ['LastModifiedTime', 'Size'];
 
 /** Objects deleted, one by one or a thousand at a time. */
 @Injectable()
@@ -26,6 +30,9 @@ export class DeleteOperations {
   ) {}
 
   private async delete(call: S3Call): Promise<S3Answer> {
+    if (DIRECTORY_CONDITIONS.some((name) => call.headers[name] !== undefined)) {
+      throw unsupportedCondition();
+    }
     const entry = { key: call.key, versionId: call.versionId };
     const result = await this.objects.delete(
       call.bucket,
@@ -41,9 +48,13 @@ export class DeleteOperations {
 
   private async deleteMany(call: S3Call): Promise<S3Answer> {
     const document = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'Delete');
+    if (document.all('Object').some((object) => DIRECTORY_ELEMENTS.some((name) => object.child(name) !== undefined))) {
+      throw unsupportedCondition();
+    }
     const entries: DeleteEntry[] = document.all('Object').map((object) => ({
       key: object.required('Key'),
       versionId: object.textOf('VersionId') || undefined,
+      ifMatch: etagOf(object),
     }));
     if (entries.length === 0 || entries.length > MAX_ENTRIES || entries.some(({ key }) => key === '')) {
       throw new S3Error('MalformedXML');
@@ -81,6 +92,15 @@ export class DeleteOperations {
     }
     return { allowed, denied };
   }
+}
+
+function etagOf(object: XmlElement): string | undefined {
+  const etag = object.textOf('ETag');
+  return etag === undefined || etag === '' ? undefined : unquoted(etag);
+}
+
+function unsupportedCondition(): S3Error {
+  return new S3Error('NotImplemented', 'Deleting by size or time of last change is not implemented.');
 }
 
 function deletedXml(result: DeleteResult): string {

@@ -19,7 +19,14 @@ import { parseXml } from '../xml';
 import { textElement, xmlDocument } from '../xml-writer';
 
 const MAX_FILE_BYTES = 5 * 1024 ** 3;
-const PLAIN_HEADERS = ['cache-control', 'content-type', 'content-disposition', 'content-encoding', 'expires'];
+const PLAIN_HEADERS = [
+  'cache-control',
+  'content-type',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'expires',
+];
 const SIGNING_FIELDS = new Set(['x-amz-signature', 'x-amz-credential', 'x-amz-algorithm', 'x-amz-date']);
 
 /** Objects uploaded by browser forms. */
@@ -34,6 +41,11 @@ export class PostObjectOperations {
   ) {}
 
   private async post(call: S3Call): Promise<S3Answer> {
+    if (!/^multipart\/form-data\s*;/i.test(call.headers['content-type'] ?? '')) {
+      throw new S3Error('PreconditionFailed', undefined, {
+        Condition: 'Bucket POST must be of the enclosure-type multipart/form-data',
+      });
+    }
     const { stream, expectation } = call.body.open(false);
     try {
       const form = await readMultipartForm(stream as AsyncIterable<Buffer>, call.headers['content-type']);
