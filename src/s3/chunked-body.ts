@@ -69,7 +69,7 @@ export class ChunkedBodyDecoder {
           offset = this.#takeLine(input, offset);
           break;
         case 'done':
-          throw new S3Error('InvalidRequest', 'The aws-chunked body goes on after its last chunk.');
+          throw malformed('The aws-chunked body goes on after its last chunk.');
       }
     }
   }
