@@ -12,8 +12,6 @@ const { S3_ROUTES } = createRequire(import.meta.url)(fileURLToPath(new URL('dist
 /** What of an implemented operation is not done, by its name. */
 const PARTLY = {
   PutBucketVersioning: 'MFA delete is refused',
-  PutBucketAcl: 'the owner’s full control only; everything else is the business of policies',
-  PutObjectAcl: 'the owner’s full control only; everything else is the business of policies',
   PutBucketAccelerateConfiguration: '`Suspended` only',
   PutBucketLogging: 'kept and shown; no logs are delivered',
   PutBucketNotificationConfiguration: 'the empty configuration only',

@@ -43,6 +43,11 @@ const FIND_POLICY: Statement = {
   text: `SELECT name, document FROM iam_policy WHERE name = $1`,
 };
 
+const FIND_OWNER: Statement = {
+  name: 'identity.find-owner',
+  text: `SELECT name AS "userName" FROM iam_user WHERE owner_id = $1`,
+};
+
 const UPSERT_BUILTIN: Statement = {
   name: 'identity.upsert-builtin-policy',
   text: `
@@ -69,6 +74,11 @@ export class IdentityRepository {
     name: string,
   ): Promise<{ readonly userId: string; readonly userName: string; readonly ownerId: string } | undefined> {
     return (await this.database.query<{ userId: string; userName: string; ownerId: string }>(FIND_USER, [name]))[0];
+  }
+
+  /** The user that a canonical id belongs to. */
+  async findOwner(ownerId: string): Promise<{ readonly userName: string } | undefined> {
+    return (await this.database.query<{ userName: string }>(FIND_OWNER, [ownerId]))[0];
   }
 
   /** Policies attached to a user and to its enabled groups, by name. */

@@ -8,6 +8,7 @@ import { IdentityRepository } from './identity.repository';
 import type { AccessDecision, AccessRequest, Credential, IdentityServiceContract, Principal } from './identity.types';
 import { isUsable, type KnownCredential, openAccessKey, openSession, ROOT_NAME } from './known-credential';
 import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
+import { isPublicPolicy } from './policy-publicity';
 import { withPrincipalConditions } from './principal-conditions';
 import { ensureRootCredentials } from './root-credentials';
 import { compileStoredPolicy } from './stored-policy';
@@ -97,7 +98,8 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     if (request.principal.kind === 'root') {
       return { allowed: true, reason: 'root' };
     }
-    const compiled = bucketPolicy === undefined ? undefined : this.compileBucketPolicy(bucketPolicy, request.resource);
+    const compiled =
+      bucketPolicy === undefined ? undefined : this.compileBucketPolicy(bucketPolicy, bucketOf(request.resource));
     const policies = await this.policySet(request.principal, compiled);
     if (policies === undefined) {
       return { allowed: false, reason: 'unknown-principal' };
@@ -117,6 +119,16 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
         conditions.some(({ key }) => key.toLowerCase().startsWith(prefix)),
       ),
     );
+  }
+
+  /** Whether a bucket policy is public, as {@link isPublicPolicy} reckons. @param document its JSON */
+  isPublic(document: string, bucket: string): boolean {
+    return isPublicPolicy(this.compileBucketPolicy(document, bucket).policy);
+  }
+
+  /** Whether a canonical id is that of root or of a user. */
+  async knowsOwner(ownerId: string): Promise<boolean> {
+    return ownerId === this.requireRoot().principal.ownerId || (await this.repository.findOwner(ownerId)) !== undefined;
   }
 
   /** The principal of a user by name, as if it had signed without any access key; for policy simulation. */
@@ -151,8 +163,7 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     );
   }
 
-  private compileBucketPolicy(document: string, resource: string): NamedPolicy {
-    const bucket = /^arn:[^:]*:s3:::([^/]*)/.exec(resource)?.[1] ?? '';
+  private compileBucketPolicy(document: string, bucket: string): NamedPolicy {
     const cacheKey = `${bucket}/${document}`;
     let compiled = this.bucketPolicies.get(cacheKey);
     if (compiled === undefined) {
@@ -179,4 +190,8 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
     }
     return this.root;
   }
+}
+
+function bucketOf(resource: string): string {
+  return /^arn:[^:]*:s3:::([^/]*)/.exec(resource)?.[1] ?? '';
 }

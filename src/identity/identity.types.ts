@@ -46,7 +46,10 @@ export interface AccessRequest {
 
 export interface AccessDecision {
   readonly allowed: boolean;
-  /** Why, for logs and audit: `root`, `allow:<policy>`, `explicit-deny:<policy>`, `implicit-deny`. */
+  /**
+   * Why, for logs and audit: `root`, `allow:<policy>`, `explicit-deny:<policy>`, `implicit-deny`. A session policy that
+   * does not allow what it limits is named behind it: `implicit-deny:<policy>`.
+   */
   readonly reason: string;
 }
 

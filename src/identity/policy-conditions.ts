@@ -8,6 +8,8 @@ export type ConditionLookup = (key: string) => readonly string[] | undefined;
 export interface CompiledCondition {
   readonly operator: string;
   readonly key: string;
+  /** As the policy writes them. */
+  readonly values: readonly string[];
   /** @param whenUnresolved the answer when a negated operator names a policy variable that the request does not have */
   holds(lookup: ConditionLookup, resolve: VariableResolver, whenUnresolved: boolean): boolean;
 }
@@ -68,7 +70,7 @@ export function compileCondition(
 ): CompiledCondition {
   const { base, qualifier, ifExists } = parseOperatorName(name);
   if (base === 'Null') {
-    return { operator: name, key, holds: compileNull(key, values) };
+    return { operator: name, key, values, holds: compileNull(key, values) };
   }
   const operator = OPERATORS.get(base) as Operator;
   const comparisons = values.map((value) => {
@@ -84,6 +86,7 @@ export function compileCondition(
   return {
     operator: name,
     key,
+    values,
     holds: (lookup, resolve, whenUnresolved) => {
       const actual = lookup(key);
       if (actual === undefined) {

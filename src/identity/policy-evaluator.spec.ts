@@ -269,9 +269,9 @@ describe('evaluateAccess', () => {
       const other = policy({ ...ALLOW, Action: 's3:PutObject' }, 'other');
       const denial = policy({ ...ALLOW, Effect: 'Deny' }, 'denial');
       expect(narrow([other, session], [session])).toMatch(/^allow:/);
-      expect(narrow([other], [session])).toBe('implicit-deny');
-      expect(narrow([session], [other])).toBe('implicit-deny');
-      expect(narrow([])).toBe('implicit-deny');
+      expect(narrow([other], [session])).toBe('implicit-deny:session-policy');
+      expect(narrow([session], [other])).toBe('implicit-deny:session-policy');
+      expect(narrow([])).toBe('implicit-deny:session-policy');
       // A denial is told as one even where another level would refuse anyway.
       expect(narrow([other], [session, denial])).toBe('explicit-deny:denial');
     });

@@ -28,6 +28,12 @@ export interface PolicySet {
   readonly bucketPolicy?: NamedPolicy;
 }
 
+/**
+ * The reason for a refusal that nothing asks for: no policy allows the request, and none refuses it either, so that an
+ * access list may still allow it.
+ */
+export const IMPLICIT_DENY = 'implicit-deny';
+
 type Verdict = 'allow' | 'deny' | 'none';
 
 /**
@@ -54,14 +60,14 @@ export function evaluateAccess(request: AccessRequest, policies: PolicySet): Acc
     return { allowed: false, reason: `explicit-deny:${denial.name}` };
   }
   if (levels.some((level) => level.every(({ verdict }) => verdict === 'none'))) {
-    return { allowed: false, reason: 'implicit-deny' };
+    return { allowed: false, reason: `${IMPLICIT_DENY}:session-policy` };
   }
   if (policies.unlimited === true) {
     return { allowed: true, reason: 'root' };
   }
   const grant = grants[0];
   return grant === undefined
-    ? { allowed: false, reason: 'implicit-deny' }
+    ? { allowed: false, reason: IMPLICIT_DENY }
     : { allowed: true, reason: `allow:${grant.name}` };
 }
 

@@ -1,17 +1,41 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Statement } from '../database/statement';
-import type { BucketEncryptionRule, BucketInfo, BucketObjectLock, VersioningState } from './object-storage.types';
+import type { AccessControlList } from './access-control.types';
+import type { ObjectOwnership } from '../settings/settings';
+import type {
+  BucketAccess,
+  BucketEncryptionRule,
+  BucketInfo,
+  BucketObjectLock,
+  VersioningState,
+} from './object-storage.types';
 
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;
 
-const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, escrow, created_at,
+const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, escrow, ownership, created_at,
   (SELECT d.content FROM bucket_document d WHERE d.bucket_id = id AND d.document = 'object-lock') AS object_lock`;
 
 const INSERT: Statement = {
   name: 'bucket.insert',
-  text: `INSERT INTO bucket (name, owner) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
+  text: `INSERT INTO bucket (name, owner, ownership, acl) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
+};
+const ACCESS: Statement = {
+  name: 'bucket.access',
+  text: `SELECT b.owner, b.ownership, b.acl,
+      (SELECT d.content FROM bucket_document d WHERE d.bucket_id = b.id AND d.document = 'policy') AS policy,
+      (SELECT d.content FROM bucket_document d WHERE d.bucket_id = b.id AND d.document = 'publicAccessBlock') AS block
+    FROM bucket b WHERE b.name = $1`,
+};
+const SET_ACL: Statement = {
+  name: 'bucket.set-acl',
+  text: `UPDATE bucket SET acl = $2 WHERE name = $1 AND ownership IS DISTINCT FROM 'BucketOwnerEnforced'`,
+};
+const SET_OWNERSHIP: Statement = {
+  name: 'bucket.set-ownership',
+  text: `UPDATE bucket SET ownership = $2
+    WHERE name = $1 AND (acl IS NULL OR $2 IS DISTINCT FROM 'BucketOwnerEnforced')`,
 };
 const FIND: Statement = { name: 'bucket.find', text: `SELECT ${COLUMNS} FROM bucket WHERE name = $1` };
 const LIST: Statement = {
@@ -72,8 +96,17 @@ interface BucketRow {
   readonly encryption: BucketEncryptionRule | null;
   readonly encryption_deleted: boolean;
   readonly escrow: string | null;
+  readonly ownership: ObjectOwnership | null;
   readonly object_lock: string | null;
   readonly created_at: Date;
+}
+
+interface AccessRow {
+  readonly owner: string;
+  readonly ownership: ObjectOwnership | null;
+  readonly acl: AccessControlList | null;
+  readonly policy: string | null;
+  readonly block: string | null;
 }
 
 /** A bucket with the number its rows refer to it by. */
@@ -87,8 +120,40 @@ export class BucketRepository {
   constructor(private readonly database: Database) {}
 
   /** False when the name is taken. */
-  async insert(name: string, owner: string): Promise<boolean> {
-    return (await this.database.execute(INSERT, [name, owner])) > 0;
+  async insert(
+    name: string,
+    owner: string,
+    ownership: ObjectOwnership,
+    acl: AccessControlList | undefined,
+  ): Promise<boolean> {
+    return (await this.database.execute(INSERT, [name, owner, ownership, aclValue(acl)])) > 0;
+  }
+
+  /** What decides on access to a bucket, in one look; undefined when there is no such bucket. */
+  async access(name: string): Promise<BucketAccess | undefined> {
+    const [row] = await this.database.query<AccessRow>(ACCESS, [name]);
+    return (
+      row && {
+        owner: row.owner,
+        ownership: row.ownership ?? undefined,
+        acl: row.acl ?? undefined,
+        policy: row.policy ?? undefined,
+        publicAccessBlock: row.block ?? undefined,
+      }
+    );
+  }
+
+  /** False when there is no such bucket, or none with access lists. */
+  async setAcl(name: string, acl: AccessControlList | undefined): Promise<boolean> {
+    return (await this.database.execute(SET_ACL, [name, aclValue(acl)])) > 0;
+  }
+
+  /**
+   * Sets or, with null, removes the ownership controls.
+   * @returns false when there is no such bucket, or when its access list grants more than an enforced owner may
+   */
+  async setOwnership(name: string, ownership: ObjectOwnership | null): Promise<boolean> {
+    return (await this.database.execute(SET_OWNERSHIP, [name, ownership])) > 0;
   }
 
   async find(name: string): Promise<StoredBucket | undefined> {
@@ -161,8 +226,14 @@ function storedBucket(row: BucketRow): StoredBucket {
     createdAt: row.created_at,
     owner: row.owner,
     versioning: row.versioning,
+    ownership: row.ownership ?? undefined,
     encryption: row.encryption ?? (row.encryption_deleted ? null : undefined),
     escrow: row.escrow === '' ? null : (row.escrow ?? undefined),
     objectLock: row.object_lock === null ? undefined : (JSON.parse(row.object_lock) as BucketObjectLock),
   };
+}
+
+/** A list as a value of a `jsonb` column. */
+function aclValue(acl: AccessControlList | undefined): string | undefined {
+  return acl === undefined ? undefined : JSON.stringify(acl);
 }

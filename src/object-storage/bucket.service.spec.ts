@@ -54,6 +54,7 @@ describe('a bucket', () => {
       owner: 'owner',
       createdAt: expect.any(Date),
       versioning: 'unversioned',
+      ownership: 'BucketOwnerEnforced',
       encryption: undefined,
     });
   });

@@ -1,8 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { BucketDocumentCache } from './bucket-document-cache.service';
+import { aclsEnabled, storedAcl } from './access-control';
+import type { AccessControlList } from './access-control.types';
+import type { ObjectOwnership } from '../settings/settings';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
-import { assertBucketName, assertPossibleBucket } from './names';
-import type { BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
+import { assertBucketName, assertPossibleBucket, isPossibleBucket } from './names';
+import type { BucketAccess, BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
 import { StorageError, storageError } from './storage-error';
 
 const MAX_LISTED = 10_000;
@@ -17,12 +20,24 @@ export class BucketService implements BucketServiceContract {
 
   /**
    * Creates a bucket. Creating one's own bucket again changes nothing, as in us-east-1.
+   *
+   * @param options `BucketOwnerEnforced` unless said otherwise; the list must then be absent or the owner's alone
    * @returns whether it is new
-   * @throws StorageError `InvalidBucketName`, `BucketAlreadyExists` when another owner has it
+   * @throws StorageError `InvalidBucketName`, `InvalidBucketAclWithObjectOwnership`, `BucketAlreadyExists` when another
+   *   owner has it
    */
-  async create(name: string, owner: string): Promise<{ created: boolean }> {
+  async create(
+    name: string,
+    owner: string,
+    options: { readonly ownership?: ObjectOwnership; readonly acl?: AccessControlList } = {},
+  ): Promise<{ created: boolean }> {
     assertBucketName(name);
-    if (await this.buckets.insert(name, owner)) {
+    const ownership = options.ownership ?? 'BucketOwnerEnforced';
+    const acl = options.acl && storedAcl(options.acl, owner);
+    if (acl !== undefined && !aclsEnabled({ owner, ownership })) {
+      throw storageError('InvalidBucketAclWithObjectOwnership', { BucketName: name });
+    }
+    if (await this.buckets.insert(name, owner, ownership, acl)) {
       return { created: true };
     }
     const existing = await this.buckets.find(name);
@@ -36,6 +51,34 @@ export class BucketService implements BucketServiceContract {
   async get(name: string): Promise<BucketInfo> {
     const { id: _, ...info } = await this.require(name);
     return info;
+  }
+
+  /** What decides on access to a bucket; undefined when there is none of that name. */
+  async access(name: string): Promise<BucketAccess | undefined> {
+    return isPossibleBucket(name) ? this.buckets.access(name) : undefined;
+  }
+
+  /**
+   * Replaces the access list.
+   * @throws StorageError `NoSuchBucket`, `AccessControlListNotSupported`
+   */
+  async setAcl(name: string, acl: AccessControlList): Promise<void> {
+    const { owner } = await this.require(name);
+    if (!(await this.buckets.setAcl(name, storedAcl(acl, owner)))) {
+      throw storageError('AccessControlListNotSupported');
+    }
+  }
+
+  /**
+   * Sets or, with null, removes the ownership controls. What access lists say stays stored while they do not count.
+   * @throws StorageError `NoSuchBucket`; `InvalidBucketAclWithObjectOwnership` when access lists shall no more count and
+   *   the bucket's grants something to others
+   */
+  async setOwnership(name: string, ownership: ObjectOwnership | null): Promise<void> {
+    await this.require(name);
+    if (!(await this.buckets.setOwnership(name, ownership))) {
+      throw storageError('InvalidBucketAclWithObjectOwnership', { BucketName: name });
+    }
   }
 
   /** Lists buckets by name, `limit` (at most 10 000) at a time. `after` is exclusive. */

@@ -48,6 +48,7 @@ const UPLOADS = skipScan({
   filter: 't.completed_at IS NULL',
   columns: {
     owner: { type: 'text' },
+    initiator: { type: 'text' },
     initiated_at: { type: 'timestamptz' },
     storage_class: { type: 'text', from: "t.metadata ->> 'storageClass'" },
     checksum_algorithm: { type: 'text' },
@@ -102,6 +103,7 @@ export interface ListedUploadRow extends Pick<
 > {
   readonly id: string;
   readonly owner: string;
+  readonly initiator: string | null;
   readonly initiated_at: Date;
   readonly storage_class: string | null;
   readonly checksum_algorithm: ChecksumAlgorithm | null;

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { BucketRepository } from './bucket.repository';
+import { currentOwner } from './access-control';
+import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { decodeToken, encodeToken } from './continuation-token';
 import { justAfter, startAfter } from './key-bounds';
 import { type ListedRow, ListingRepository, type Page } from './listing.repository';
@@ -37,15 +38,16 @@ export class ListingService implements ListingServiceContract {
     assertListable(command);
     const after = command.continuationToken === undefined ? command.after : decodeToken(command.continuationToken);
     assertText(after ?? '', 'marker');
-    const bucketId = await this.bucketId(command.bucket);
+    const bucket = await this.bucket(command.bucket);
     const limit = Math.min(command.maxKeys, MAX_PAGE);
     if (limit === 0) {
       return { objects: [], commonPrefixes: [], truncated: false };
     }
     const from = startAfter(after, prefix, delimiter);
-    const page = cutPage(await this.listing.objects({ bucketId, prefix, delimiter, from, limit: limit + 1 }), limit);
+    const rows = await this.listing.objects({ bucketId: bucket.id, prefix, delimiter, from, limit: limit + 1 });
+    const page = cutPage(rows, limit);
     return {
-      objects: page.entries.map(listedObject),
+      objects: page.entries.map((row) => listedObject(row, bucket)),
       commonPrefixes: page.commonPrefixes,
       truncated: page.truncated,
       nextMarker: page.last,
@@ -68,19 +70,19 @@ export class ListingService implements ListingServiceContract {
         command.versionIdMarker,
       );
     }
-    const bucketId = await this.bucketId(command.bucket);
+    const bucket = await this.bucket(command.bucket);
     const limit = Math.min(command.maxKeys, MAX_PAGE);
     if (limit === 0) {
       return { versions: [], commonPrefixes: [], truncated: false };
     }
-    const start = await this.versionStart(bucketId, command);
+    const start = await this.versionStart(bucket.id, command);
     const page = cutPage(
-      await this.listing.versions({ bucketId, prefix, delimiter, ...start, limit: limit + 1 }),
+      await this.listing.versions({ bucketId: bucket.id, prefix, delimiter, ...start, limit: limit + 1 }),
       limit,
     );
     return {
       versions: page.entries.map((row) => ({
-        ...listedObject(row),
+        ...listedObject(row, bucket),
         versionId: row.version_id,
         isLatest: row.is_current,
         deleteMarker: row.delete_marker,
@@ -104,13 +106,13 @@ export class ListingService implements ListingServiceContract {
     return { from: keyMarker, afterTie };
   }
 
-  private async bucketId(name: string): Promise<number> {
+  private async bucket(name: string): Promise<StoredBucket> {
     assertPossibleBucket(name);
     const bucket = await this.buckets.find(name);
     if (bucket === undefined) {
       throw storageError('NoSuchBucket', { BucketName: name });
     }
-    return bucket.id;
+    return bucket;
   }
 }
 
@@ -119,14 +121,14 @@ function assertListable(command: { readonly prefix: string; readonly delimiter?:
   assertText(command.delimiter ?? '', 'delimiter');
 }
 
-function listedObject(row: ScanRow<ListedRow>): ListedObject {
+function listedObject(row: ScanRow<ListedRow>, bucket: StoredBucket): ListedObject {
   return {
     key: row.key,
     size: Number(row.size),
     etag: row.etag,
     lastModified: row.last_modified,
     storageClass: row.storage_class ?? 'STANDARD',
-    owner: row.owner,
+    owner: currentOwner(bucket, row.owner),
     checksumAlgorithm: row.checksum_algorithm ?? undefined,
     checksumType: row.checksum_type ?? undefined,
   };

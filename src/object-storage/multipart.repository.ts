@@ -1,3 +1,4 @@
+import type { AccessControlList } from './access-control.types';
 import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { EncryptionRecord } from '../crypto/encryption.types';
@@ -15,6 +16,8 @@ const UPLOAD_COLUMNS = [
   'bucket_id',
   'key',
   'owner',
+  'initiator',
+  'acl',
   'initiated_at',
   'metadata',
   'tags',
@@ -29,8 +32,9 @@ const UPLOAD_COLUMNS = [
 const INSERT: Statement = {
   name: 'multipart.insert',
   text: `INSERT INTO multipart_upload
-    (id, bucket_id, key, owner, metadata, tags, checksum_algorithm, checksum_type, ${ENCRYPTION_COLUMNS.join(', ')})
-    VALUES (${Array.from({ length: 8 + ENCRYPTION_COLUMNS.length }, (_, index) => `$${index + 1}`).join(', ')})
+    (id, bucket_id, key, owner, initiator, acl, metadata, tags, checksum_algorithm, checksum_type,
+      ${ENCRYPTION_COLUMNS.join(', ')})
+    VALUES (${Array.from({ length: 10 + ENCRYPTION_COLUMNS.length }, (_, index) => `$${index + 1}`).join(', ')})
     RETURNING initiated_at`,
 };
 const FIND: Statement = {
@@ -92,6 +96,9 @@ export interface UploadRow extends EncryptionRow {
   readonly bucket_id: number;
   readonly key: string;
   readonly owner: string;
+  /** Null for uploads begun before initiators were kept; it is then the owner. */
+  readonly initiator: string | null;
+  readonly acl: AccessControlList | null;
   readonly initiated_at: Date;
   readonly metadata: ObjectMetadata;
   readonly tags: Readonly<Record<string, string>> | null;
@@ -115,6 +122,8 @@ export interface NewUpload {
   readonly bucketId: number;
   readonly key: string;
   readonly owner: string;
+  readonly initiator: string;
+  readonly acl?: AccessControlList;
   readonly metadata: ObjectMetadata;
   readonly tags?: Readonly<Record<string, string>>;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
@@ -144,6 +153,8 @@ export class MultipartRepository {
       upload.bucketId,
       upload.key,
       upload.owner,
+      upload.initiator,
+      upload.acl === undefined ? undefined : JSON.stringify(upload.acl),
       JSON.stringify(upload.metadata),
       upload.tags === undefined ? undefined : JSON.stringify(upload.tags),
       upload.checksum?.algorithm,

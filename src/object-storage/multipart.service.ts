@@ -1,3 +1,4 @@
+import { decideOwnership } from './access-control';
 import { Injectable } from '@nestjs/common';
 import { ObjectCipher } from '../crypto/object-cipher.service';
 import type { EncryptionRecord, EncryptionRequest, ObjectLocation } from '../crypto/encryption.types';
@@ -55,17 +56,26 @@ export class MultipartService implements MultipartServiceContract {
       assertChecksumType(command.checksum);
     }
     const bucket = await this.requireBucket(command.bucket);
+    const ownership = decideOwnership(bucket, command.owner, command.acl);
     const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
     await guardUpload(command.authorizeKey, request);
     const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
     const record = await this.seal(request, { bucket: bucket.name, key: command.key });
-    const { id, initiatedAt } = await this.uploads.insert({ ...command, metadata, bucketId: bucket.id, record });
+    const { id, initiatedAt } = await this.uploads.insert({
+      ...command,
+      ...ownership,
+      initiator: command.owner,
+      metadata,
+      bucketId: bucket.id,
+      record,
+    });
     return {
       bucket: command.bucket,
       key: command.key,
       uploadId: id,
       initiatedAt,
-      owner: command.owner,
+      owner: ownership.owner,
+      initiator: command.owner,
       storageClass: command.metadata.storageClass ?? 'STANDARD',
       encryption: encryptionInfo(record),
       checksum: command.checksum,
@@ -110,6 +120,7 @@ export class MultipartService implements MultipartServiceContract {
         size: assembled.size,
         etag: assembled.etag,
         owner: upload.owner,
+        acl: upload.acl ?? undefined,
         metadata: upload.metadata,
         tags: upload.tags ?? undefined,
         checksum: assembled.checksum,
@@ -237,6 +248,7 @@ function uploadInfo(bucket: string, upload: UploadRow): MultipartUploadInfo {
     uploadId: upload.id,
     initiatedAt: upload.initiated_at,
     owner: upload.owner,
+    initiator: upload.initiator ?? upload.owner,
     storageClass: upload.metadata.storageClass ?? 'STANDARD',
     encryption: encryptionInfo(encryptionRecord(upload)),
     checksum: upload.checksum_algorithm === null ? undefined : checksumOf(upload),

@@ -85,9 +85,14 @@ export function assertAddress(address: {
 
 /** @throws StorageError `NoSuchBucket` for a name that no bucket can have */
 export function assertPossibleBucket(name: string): void {
-  if (!BUCKET_NAME.test(name)) {
+  if (!isPossibleBucket(name)) {
     throw storageError('NoSuchBucket', { BucketName: name });
   }
+}
+
+/** Whether a bucket can have this name at all. */
+export function isPossibleBucket(name: string): boolean {
+  return BUCKET_NAME.test(name);
 }
 
 /** Position of a version in its key's history, newest first, or undefined for `null`, whose id does not tell. */

@@ -1,3 +1,4 @@
+import { decideOwnership } from './access-control';
 import { Injectable } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import type { EncryptionRecord, EncryptionRequest } from '../crypto/encryption.types';
@@ -18,6 +19,8 @@ import type { CopyObjectCommand, CopyResult, ObjectInfo, ObjectMetadata, WriteRe
 import { type ObjectCommit, ObjectRepository } from './object.repository';
 import { assertCopyable } from './read-conditions';
 import { invalidRequest, storageError } from './storage-error';
+
+type Ownership = ReturnType<typeof decideOwnership>;
 
 const MAX_COPY_BYTES = 5 * 1024 ** 3;
 
@@ -58,11 +61,12 @@ export class ObjectCopier {
       throw storageError('NoSuchBucket', { BucketName: command.bucket });
     }
     assertChangesSomething(command);
+    const ownership = decideOwnership(bucket, command.owner, command.acl);
     const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
     await guardWrite(command.authorizeKey, request);
     const result =
-      (await this.resealInPlace(command, source, bucket, request)) ??
-      (await this.stream(command, source, bucket, request));
+      (await this.resealInPlace(command, source, bucket, request, ownership)) ??
+      (await this.stream(command, source, bucket, request, ownership));
     const { versionId } = source.info;
     return { ...result, sourceVersionId: versionId === NULL_VERSION ? command.source.versionId : versionId };
   }
@@ -72,6 +76,7 @@ export class ObjectCopier {
     source: StoredObject,
     bucket: StoredBucket,
     encryption: EncryptionRequest,
+    ownership: Ownership,
   ): Promise<WriteResult> {
     const { info } = source;
     const key = await this.reader.unlock(source, command.sourceCustomerKey);
@@ -90,7 +95,7 @@ export class ObjectCopier {
       tags: command.tags ?? info.tags,
       encryption,
       conditions: command.conditions,
-      owner: command.owner,
+      ...ownership,
     });
   }
 
@@ -103,6 +108,7 @@ export class ObjectCopier {
     source: StoredObject,
     bucket: StoredBucket,
     request: EncryptionRequest,
+    ownership: Ownership,
   ): Promise<WriteResult | undefined> {
     const content = keptContent(source);
     if (content === undefined || bucket.versioning === 'enabled' || !canStay(command, source, request)) {
@@ -115,7 +121,7 @@ export class ObjectCopier {
       conditions: command.conditions,
       size: info.size,
       etag: info.etag,
-      owner: command.owner,
+      ...ownership,
       metadata: metadataOf(command, info),
       tags: command.tags ?? info.tags,
       checksum: info.checksum,

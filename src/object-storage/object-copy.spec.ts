@@ -25,7 +25,7 @@ let storage: TestStorage;
 beforeAll(async () => {
   storage = await createTestStorage();
   await storage.buckets.create('bucket', 'owner');
-  await storage.buckets.create('other', 'owner');
+  await storage.buckets.create('other', 'owner', { ownership: 'ObjectWriter' });
 });
 
 afterAll(() => storage.close());

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { AccessControlList } from './access-control.types';
 import type { EncryptionRequest } from '../crypto/encryption.types';
 import type { StoredBucket } from './bucket.repository';
 import { encryptionInfo } from './encryption-columns';
@@ -30,6 +31,8 @@ export interface ObjectPut {
   readonly encryption: EncryptionRequest;
   readonly conditions?: WriteConditions;
   readonly owner: string;
+  /** Undefined when the owner alone is granted anything. */
+  readonly acl?: AccessControlList;
 }
 
 /** Stores whole objects: bytes first, then the metadata that makes them visible. */
@@ -66,6 +69,7 @@ export class ObjectPutter {
       size: verified.size,
       etag: hasMd5Etag(encryption.mode) && verified.md5 !== undefined ? verified.md5 : randomEtag(),
       owner: put.owner,
+      acl: put.acl,
       metadata: put.metadata,
       tags: put.tags,
       checksum,

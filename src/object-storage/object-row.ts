@@ -1,3 +1,4 @@
+import type { AccessControlList } from './access-control.types';
 import type { EncryptionRecord } from '../crypto/encryption.types';
 import { ENCRYPTION_COLUMNS, type EncryptionRow, encryptionInfo, encryptionRecord } from './encryption-columns';
 import type { ChecksumAlgorithm, ChecksumType, ObjectInfo, ObjectMetadata } from './object-storage.types';
@@ -37,6 +38,7 @@ export const OBJECT_COLUMNS = [
   'etag',
   'last_modified',
   'owner',
+  'acl',
   'metadata',
   'tags',
   'checksum_algorithm',
@@ -58,6 +60,7 @@ export interface ObjectRow extends EncryptionRow {
   readonly etag: string;
   readonly last_modified: Date;
   readonly owner: string;
+  readonly acl: AccessControlList | null;
   readonly metadata: ObjectMetadata;
   readonly tags: Readonly<Record<string, string>> | null;
   readonly checksum_algorithm: ChecksumAlgorithm | null;
@@ -96,6 +99,7 @@ export function storedObject(bucket: string, key: string, row: ObjectRow): Store
       parts: row.parts?.map((part) => ({ number: part.n, size: part.s, checksum: part.c })),
       tags: row.tags ?? undefined,
       owner: row.owner,
+      acl: row.acl ?? undefined,
     },
     record,
     content: contentOf(row),

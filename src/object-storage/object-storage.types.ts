@@ -1,4 +1,6 @@
 import type { Readable } from 'node:stream';
+import type { AccessControlList, AclRequest } from './access-control.types';
+import type { ObjectOwnership } from '../settings/settings';
 import type { CustomerKey, EncryptionMode, EncryptionRequest } from '../crypto/encryption.types';
 import type { EncryptionContext } from '../common/encryption-context';
 
@@ -115,7 +117,10 @@ export interface ObjectInfo {
   /** Plaintext sizes of the parts of a multipart object, in order; undefined otherwise. */
   readonly parts?: readonly { readonly number: number; readonly size: number; readonly checksum?: string }[];
   readonly tags?: Readonly<Record<string, string>>;
+  /** Whose the version was when it was written; where access lists do not count, the bucket's owner has it all the same. */
   readonly owner: string;
+  /** Undefined when the owner alone is granted anything. */
+  readonly acl?: AccessControlList;
 }
 
 /** `If-*` conditions of a write. ETags without quotes. */
@@ -143,7 +148,9 @@ export interface PutObjectCommand {
   readonly encryption?: EncryptionRequest;
   readonly conditions?: WriteConditions;
   readonly tags?: Readonly<Record<string, string>>;
+  /** Canonical id of who sends the object; the bucket's ownership controls decide whose it becomes. */
   readonly owner: string;
+  readonly acl?: AclRequest;
   readonly authorizeKey?: KeyGuard;
 }
 
@@ -199,7 +206,10 @@ export interface CopyObjectCommand {
   /** Lock of the copy; the source's is never copied. */
   readonly lock?: ObjectLock;
   readonly conditions?: WriteConditions;
+  /** As in {@link PutObjectCommand}. */
   readonly owner: string;
+  /** Access list of the copy; the source's is never copied. */
+  readonly acl?: AclRequest;
   /** Asked for the source's key and for the copy's. */
   readonly authorizeKey?: KeyGuard;
 }
@@ -245,12 +255,26 @@ export interface BucketInfo {
   readonly createdAt: Date;
   readonly owner: string;
   readonly versioning: VersioningState;
+  /** Undefined when the controls were deleted, which means `ObjectWriter`. */
+  readonly ownership?: ObjectOwnership;
   /** Undefined when no rule was ever set, null when it was deleted (the answer differs). */
   readonly encryption?: BucketEncryptionRule | null;
   /** Reference of the key of the second seal; null for none, undefined for what the deployment has set. */
   readonly escrow?: string | null;
   /** Undefined when object lock is not enabled. */
   readonly objectLock?: BucketObjectLock;
+}
+
+/** What decides on access to a bucket, beside the policies of the caller. */
+export interface BucketAccess {
+  readonly owner: string;
+  readonly ownership?: ObjectOwnership;
+  /** Undefined when the owner alone is granted anything. */
+  readonly acl?: AccessControlList;
+  /** The bucket policy. */
+  readonly policy?: string;
+  /** The document of the public access block. */
+  readonly publicAccessBlock?: string;
 }
 
 export interface ListCommand {
@@ -316,7 +340,9 @@ export interface CreateMultipartCommand {
   readonly encryption?: EncryptionRequest;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
   readonly tags?: Readonly<Record<string, string>>;
+  /** As in {@link PutObjectCommand}. */
   readonly owner: string;
+  readonly acl?: AclRequest;
   /** Asked once for the whole upload: for wrapping, and for the unwrapping that every part needs. */
   readonly authorizeKey?: KeyGuard;
 }
@@ -326,7 +352,9 @@ export interface MultipartUploadInfo {
   readonly key: string;
   readonly uploadId: string;
   readonly initiatedAt: Date;
+  /** Whose the object will be. */
   readonly owner: string;
+  readonly initiator: string;
   readonly storageClass: string;
   readonly encryption: EncryptionInfo;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
@@ -427,8 +455,10 @@ export interface ObjectServiceContract {
     entries: readonly DeleteEntry[],
     bypass?: boolean,
   ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }>;
+  describe(bucket: string, entry: DeleteEntry): Promise<ObjectInfo>;
   getTags(bucket: string, entry: DeleteEntry): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }>;
   setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<{ versionId: string }>;
+  setAcl(bucket: string, entry: DeleteEntry, acl: AccessControlList): Promise<{ versionId: string }>;
 }
 
 /** MultipartService (multipart.service.ts). */
@@ -444,7 +474,15 @@ export interface MultipartServiceContract {
 
 /** BucketService (bucket.service.ts). */
 export interface BucketServiceContract {
-  create(name: string, owner: string): Promise<{ created: boolean }>;
+  create(
+    name: string,
+    owner: string,
+    options?: { readonly ownership?: ObjectOwnership; readonly acl?: AccessControlList },
+  ): Promise<{ created: boolean }>;
+  /** Undefined when there is no such bucket. */
+  access(name: string): Promise<BucketAccess | undefined>;
+  setAcl(name: string, acl: AccessControlList): Promise<void>;
+  setOwnership(name: string, ownership: ObjectOwnership | null): Promise<void>;
   get(name: string): Promise<BucketInfo>;
   list(options?: {
     prefix?: string;

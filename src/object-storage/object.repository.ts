@@ -1,3 +1,4 @@
+import type { AccessControlList } from './access-control.types';
 import { Injectable } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import { Database } from '../database/database';
@@ -15,8 +16,8 @@ import type {
   WriteConditions,
 } from './object-storage.types';
 
-/** Those before the columns of the encryption. */
-const OWN_PARAMETERS = 19;
+/** Those beside the columns of the encryption. */
+const OWN_PARAMETERS = 20;
 const COMMIT_PARAMETERS = OWN_PARAMETERS + ENCRYPTION_COLUMNS.length;
 
 const COMMIT: Statement = {
@@ -66,6 +67,12 @@ const SET_TAGS_VERSION: Statement = {
     WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.version_id = $4 AND NOT v.delete_marker`,
 };
 
+const SET_ACL: Statement = {
+  name: 'object.set-acl',
+  text: `UPDATE object_version v SET acl = $4 FROM bucket b
+    WHERE b.name = $1 AND v.bucket_id = b.id AND v.key = $2 AND v.version_id = $3 AND NOT v.delete_marker`,
+};
+
 const SET_LOCK: Statement = {
   name: 'object.set-lock',
   text: `UPDATE object_version v SET metadata = jsonb_set(v.metadata, '{lock}', $5::jsonb) FROM bucket b
@@ -81,6 +88,8 @@ export interface ObjectCommit {
   readonly size: number;
   readonly etag: string;
   readonly owner: string;
+  /** Undefined when the owner alone is granted anything. */
+  readonly acl?: AccessControlList;
   readonly metadata: ObjectMetadata;
   readonly tags?: Readonly<Record<string, string>>;
   readonly checksum?: StoredChecksum;
@@ -126,6 +135,8 @@ export class ObjectRepository {
       commit.conditions?.ifMatch,
       commit.conditions?.ifNoneMatchAny ?? false,
       keptBlob(content),
+      blob?.size,
+      blob?.crc32c,
       commit.size,
       commit.etag,
       commit.owner,
@@ -136,10 +147,9 @@ export class ObjectRepository {
       checksum?.type,
       content.kind === 'inline' ? content.data : undefined,
       content.kind === 'kept-blob' ? content.id : blob?.id,
-      blob?.size,
-      blob?.crc32c,
       parts === undefined ? undefined : JSON.stringify(parts),
       ...encryptionValues(commit.record),
+      commit.acl === undefined ? undefined : JSON.stringify(commit.acl),
     ]);
     return outcome as CommitOutcome;
   }
@@ -207,6 +217,16 @@ export class ObjectRepository {
         ? await this.database.execute(SET_TAGS_CURRENT, values)
         : await this.database.execute(SET_TAGS_VERSION, [...values, entry.versionId]);
     return changed > 0;
+  }
+
+  /** Replaces the access list of a version; false when there is none. */
+  async setAcl(
+    bucket: string,
+    entry: DeleteEntry & { readonly versionId: string },
+    acl: AccessControlList | undefined,
+  ): Promise<boolean> {
+    const value = acl === undefined ? undefined : JSON.stringify(acl);
+    return (await this.database.execute(SET_ACL, [bucket, entry.key, entry.versionId, value])) > 0;
   }
 
   /** Replaces the lock of a version, provided that it still is as expected; false when not. */

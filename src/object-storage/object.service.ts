@@ -1,3 +1,5 @@
+import { decideOwnership, storedAcl } from './access-control';
+import type { AccessControlList } from './access-control.types';
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../settings/settings';
 import { assertRestored } from './archive';
@@ -19,6 +21,7 @@ import type {
   DeleteFailure,
   DeleteResult,
   GetObjectCommand,
+  ObjectInfo,
   ObjectServiceContract,
   OpenedObject,
   PutObjectCommand,
@@ -61,10 +64,11 @@ export class ObjectService implements ObjectServiceContract {
       if (bucket === undefined) {
         throw storageError('NoSuchBucket', { BucketName: command.bucket });
       }
+      const ownership = decideOwnership(bucket, command.owner, command.acl);
       const encryption = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
       await guardWrite(command.authorizeKey, encryption);
       const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
-      return await this.putter.put({ ...command, metadata, bucket, encryption });
+      return await this.putter.put({ ...command, ...ownership, metadata, bucket, encryption });
     } finally {
       command.body.stream.destroy();
     }
@@ -125,12 +129,17 @@ export class ObjectService implements ObjectServiceContract {
     return this.deleter.deleteMany(bucket, entries, bypass);
   }
 
+  /** Says what is stored of an object, whatever it is encrypted with. @throws as {@link head} */
+  async describe(bucket: string, entry: DeleteEntry): Promise<ObjectInfo> {
+    return (await this.finder.head({ bucket, ...entry })).info;
+  }
+
   /** Returns an object's tags, none when it has none. @throws as {@link head} */
   async getTags(
     bucket: string,
     entry: DeleteEntry,
   ): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }> {
-    const { info } = await this.finder.head({ bucket, ...entry });
+    const info = await this.describe(bucket, entry);
     return { versionId: info.versionId, tags: info.tags ?? {} };
   }
 
@@ -140,10 +149,18 @@ export class ObjectService implements ObjectServiceContract {
     entry: DeleteEntry,
     tags: Readonly<Record<string, string>>,
   ): Promise<{ versionId: string }> {
-    const { info } = await this.finder.head({ bucket, ...entry });
+    const info = await this.describe(bucket, entry);
     if (!(await this.objects.setTags(bucket, { key: entry.key, versionId: info.versionId }, tags))) {
       throw storageError('NoSuchKey', { Key: entry.key });
     }
     return { versionId: info.versionId };
+  }
+  /** Replaces an object's access list. @throws as {@link head} */
+  async setAcl(bucket: string, entry: DeleteEntry, acl: AccessControlList): Promise<{ versionId: string }> {
+    const { versionId, owner } = await this.describe(bucket, entry);
+    if (!(await this.objects.setAcl(bucket, { key: entry.key, versionId }, storedAcl(acl, owner)))) {
+      throw storageError('NoSuchKey', { Key: entry.key });
+    }
+    return { versionId };
   }
 }

@@ -7,6 +7,7 @@ type Details = Readonly<Record<string, string>>;
 
 /** In the words of S3, which some clients compare. */
 const MESSAGES = {
+  AccessControlListNotSupported: 'The bucket does not allow ACLs',
   BadDigest: 'The Content-MD5 you specified did not match what we received.',
   BucketAlreadyExists: 'The requested bucket name is not available. Select a different name and try again.',
   BucketAlreadyOwnedByYou: 'The bucket that you tried to create already exists, and you own it.',
@@ -14,6 +15,7 @@ const MESSAGES = {
   EntityTooLarge: 'Your proposed upload exceeds the maximum allowed size',
   EntityTooSmall: 'Your proposed upload is smaller than the minimum allowed size',
   IncompleteBody: 'You did not provide the number of bytes specified by the Content-Length HTTP header',
+  InvalidBucketAclWithObjectOwnership: "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
   InvalidBucketName: 'The specified bucket is not valid.',
   InvalidDigest: 'The Content-MD5 you specified was invalid.',
   InvalidObjectState: "The operation is not valid for the object's storage class",

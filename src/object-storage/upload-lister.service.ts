@@ -58,6 +58,7 @@ function uploadInfo(bucket: string, row: ScanRow<ListedUploadRow>): MultipartUpl
     uploadId: row.id,
     initiatedAt: row.initiated_at,
     owner: row.owner,
+    initiator: row.initiator ?? row.owner,
     storageClass: row.storage_class ?? 'STANDARD',
     encryption: {
       mode: row.mode,

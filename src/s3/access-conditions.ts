@@ -8,6 +8,12 @@ import type { S3Call } from './s3-call';
 /** Headers that policies may judge, by the condition key that names them. */
 const HEADER_KEYS: Readonly<Record<string, string>> = {
   's3:x-amz-acl': 'x-amz-acl',
+  's3:x-amz-grant-full-control': 'x-amz-grant-full-control',
+  's3:x-amz-grant-read': 'x-amz-grant-read',
+  's3:x-amz-grant-read-acp': 'x-amz-grant-read-acp',
+  's3:x-amz-grant-write': 'x-amz-grant-write',
+  's3:x-amz-grant-write-acp': 'x-amz-grant-write-acp',
+  's3:x-amz-object-ownership': 'x-amz-object-ownership',
   's3:x-amz-content-sha256': 'x-amz-content-sha256',
   's3:x-amz-copy-source': 'x-amz-copy-source',
   's3:x-amz-metadata-directive': 'x-amz-metadata-directive',

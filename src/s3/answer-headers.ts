@@ -3,6 +3,7 @@ import type { EncryptionInfo, WriteResult } from '../object-storage/object-stora
 import { checksumHeaders } from './headers/checksum-headers';
 import { encryptionHeaders } from './headers/sse-headers';
 import type { S3Authorizer } from './s3-authorizer';
+import type { S3Call } from './s3-call';
 
 /** Headers by which every answer about an object tells of its encryption. */
 export function encryptionAnswerHeaders(
@@ -30,4 +31,9 @@ export function writeHeaders(
     headers['x-amz-version-id'] = result.versionId;
   }
   return headers;
+}
+
+/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
+export function versionHeader(call: S3Call, versionId: string): Record<string, string> {
+  return versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': versionId };
 }

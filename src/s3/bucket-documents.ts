@@ -1,7 +1,6 @@
 /** Names under which the bucket service keeps the documents of sub-resources. */
 export const POLICY_DOCUMENT = 'policy';
 export const PUBLIC_ACCESS_DOCUMENT = 'publicAccessBlock';
-export const OWNERSHIP_DOCUMENT = 'ownershipControls';
 export const TAGGING_DOCUMENT = 'tagging';
 export const CORS_DOCUMENT = 'cors';
 export const LOGGING_DOCUMENT = 'logging';

@@ -12,9 +12,7 @@ import {
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { startS3App, type S3App } from '../../test/support/s3-app';
-import { AccessKeyService } from '../identity/access-key.service';
-import { IdentityAdminService } from '../identity/identity-admin.service';
-import { IdentityService } from '../identity/identity.service';
+import { createS3User } from '../../test/support/s3-users';
 import { KmsService } from '../kms/kms.service';
 
 let app: S3App;
@@ -33,20 +31,8 @@ afterAll(async () => {
   await app.close();
 });
 
-/** A client of a new user who holds exactly these statements. */
-async function userWith(name: string, statements: readonly object[]): Promise<S3Client> {
-  const admin = app.module.get(IdentityAdminService);
-  await admin.createUser(name);
-  await admin.putPolicy(`${name}-policy`, JSON.stringify({ Version: '2012-10-17', Statement: statements }));
-  await admin.attachPolicy(`${name}-policy`, { user: name });
-  const identity = app.module.get(IdentityService);
-  const caller = (await identity.findCredential(app.target.accessKeyId))?.principal;
-  if (caller === undefined) {
-    throw new Error('Root has no credential');
-  }
-  const { key, secretKey } = await app.module.get(AccessKeyService).create({ userName: name }, caller);
-  return app.s3({ credentials: { accessKeyId: key.accessKeyId, secretAccessKey: secretKey.reveal() } });
-}
+const userWith = async (name: string, statements: readonly object[]): Promise<S3Client> =>
+  (await createS3User(app, name, statements)).client;
 
 async function outcome(work: Promise<unknown>): Promise<string> {
   try {
@@ -71,7 +57,7 @@ describe('permissions on the S3 face', () => {
     expect(await get('closed/a')).toBe('AccessDenied');
     expect(await get('open/missing')).toBe('AccessDenied');
     expect(await outcome(reader.send(new ListObjectsV2Command({ Bucket: 'team' })))).toBe('AccessDenied');
-    expect(await outcome(reader.send(new ListObjectsV2Command({ Bucket: 'nowhere' })))).toBe('AccessDenied');
+    expect(await outcome(reader.send(new ListObjectsV2Command({ Bucket: 'nowhere' })))).toBe('NoSuchBucket');
     expect(await outcome(reader.send(new CreateBucketCommand({ Bucket: 'mine' })))).toBe('AccessDenied');
     const copy = new CopyObjectCommand({ Bucket: 'team', Key: 'open/b', CopySource: 'team/open/a' });
     expect(await outcome(reader.send(copy))).toBe('AccessDenied');

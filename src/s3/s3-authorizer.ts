@@ -3,16 +3,17 @@ import { annotateAudit } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import type { EncryptionContext } from '../common/encryption-context';
 import { IdentityService } from '../identity/identity.service';
-import type { AccessRequest } from '../identity/identity.types';
+import type { AccessDecision, AccessRequest } from '../identity/identity.types';
+import { IMPLICIT_DENY } from '../identity/policy-evaluator';
 import { DataKeys } from '../kms/data-keys';
-import { BucketService } from '../object-storage/bucket.service';
 import { ObjectService } from '../object-storage/object.service';
 import type { KeyGuard } from '../object-storage/object-storage.types';
 import { conditionsOf, contextConditions, existingTagConditions } from './access-conditions';
+import { AclAuthorizer, type AclQuestion } from './acl-authorizer';
+import { BucketAccessReader } from './bucket-access-reader';
+import { carriesAcl } from './headers/acl-headers';
 import type { S3Call } from './s3-call';
 import { S3Error } from './s3-error';
-
-import { POLICY_DOCUMENT, PUBLIC_ACCESS_DOCUMENT, publicAccessBlock } from './bucket-documents';
 
 /** Actions on a version of an object have names of their own. */
 const VERSION_ACTIONS: Readonly<Record<string, string>> = {
@@ -35,12 +36,13 @@ const WRITE_ACTIONS: Readonly<Record<string, string>> = {
 
 const EXISTING_TAG = 's3:existingobjecttag/';
 
-/** Puts every question of permission on the S3 face to the policies. */
+/** Puts every question of permission on the S3 face to the policies, and to access lists where they count. */
 @Injectable()
 export class S3Authorizer {
   constructor(
     private readonly identity: IdentityService,
-    private readonly buckets: BucketService,
+    private readonly access: BucketAccessReader,
+    private readonly acls: AclAuthorizer,
     private readonly objects: ObjectService,
     private readonly dataKeys: DataKeys,
   ) {}
@@ -51,7 +53,7 @@ export class S3Authorizer {
    */
   async authorize(call: S3Call): Promise<void> {
     if (call.headers['x-amz-expected-bucket-owner'] !== undefined && call.bucket !== '') {
-      await this.requireOwner(call.bucket, call.headers['x-amz-expected-bucket-owner']);
+      await this.requireOwner(call, call.bucket, call.headers['x-amz-expected-bucket-owner']);
     }
     if (call.principal.kind === 'root') {
       return;
@@ -59,13 +61,7 @@ export class S3Authorizer {
     for (const action of call.route.actions) {
       await this.require(call, action, call.bucket, call.key, call.versionId);
     }
-    if (call.route.actions.includes('s3:PutObject')) {
-      for (const header in WRITE_ACTIONS) {
-        if (call.headers[header] !== undefined) {
-          await this.require(call, WRITE_ACTIONS[header] as string, call.bucket, call.key);
-        }
-      }
-    }
+    await this.#authorizeHeaders(call);
   }
 
   /** Whether the caller may act on a bucket, or on an object in it when a key is given. */
@@ -73,29 +69,75 @@ export class S3Authorizer {
     if (call.principal.kind === 'root') {
       return true;
     }
-    return this.#decide(call, action, bucket, key, versionId, {});
+    return this.#decide(call, { action, bucket, key, versionId }, {});
   }
 
   /** Whether the caller may list a key's name, and so may learn that there is no such key. */
   async allowsListing(call: S3Call, bucket: string, key: string): Promise<boolean> {
     return (
-      call.principal.kind === 'root' || this.#decide(call, 's3:ListBucket', bucket, '', undefined, { 's3:prefix': key })
+      call.principal.kind === 'root' ||
+      this.#decide(call, { action: 's3:ListBucket', bucket, key: '', versionId: undefined }, { 's3:prefix': key })
     );
   }
 
-  async #decide(
+  /** What headers ask for beside the operation itself. */
+  async #authorizeHeaders(call: S3Call): Promise<void> {
+    const { bucket, key, headers, route } = call;
+    if (route.actions.includes('s3:PutObject')) {
+      for (const header in WRITE_ACTIONS) {
+        if (headers[header] !== undefined) {
+          await this.require(call, WRITE_ACTIONS[header] as string, bucket, key);
+        }
+      }
+      if (carriesAcl(headers)) {
+        await this.#requireUnrefused(call, { action: 's3:PutObjectAcl', bucket, key, versionId: undefined });
+      }
+    } else if (route.operation === 'CreateBucket') {
+      if (carriesAcl(headers) && headers['x-amz-acl'] !== 'private') {
+        await this.require(call, 's3:PutBucketAcl', bucket);
+      }
+      if (headers['x-amz-object-ownership'] !== undefined) {
+        await this.require(call, 's3:PutBucketOwnershipControls', bucket);
+      }
+    }
+  }
+
+  async #decide(call: S3Call, asked: AclQuestion, further: AccessRequest['conditions']): Promise<boolean> {
+    const access = await this.access.of(call, asked.bucket);
+    if (access?.restricted === true && call.principal.kind === 'anonymous') {
+      return false;
+    }
+    const question = { ...asked, action: actionOf(asked) };
+    const decision = await this.#ask(call, question, access?.policy, further);
+    if (decision.allowed || decision.reason !== IMPLICIT_DENY || access === undefined) {
+      return decision.allowed;
+    }
+    const verdict = await this.acls.judge(call, access, question);
+    return verdict === 'missing' ? this.allowsListing(call, asked.bucket, asked.key) : verdict === 'granted';
+  }
+
+  /**
+   * Who may write an object owns it where access lists count, and so may give it one; a policy can still refuse that.
+   * @throws S3Error AccessDenied
+   */
+  async #requireUnrefused(call: S3Call, question: AclQuestion): Promise<void> {
+    const access = await this.access.of(call, question.bucket);
+    const decision = await this.#ask(call, question, access?.policy, {});
+    if (!decision.allowed && decision.reason !== IMPLICIT_DENY) {
+      throw new S3Error('AccessDenied');
+    }
+  }
+
+  async #ask(
     call: S3Call,
-    action: string,
-    bucket: string,
-    key: string,
-    versionId: string | undefined,
+    { action, bucket, key, versionId }: AclQuestion,
+    policy: string | undefined,
     further: AccessRequest['conditions'],
-  ): Promise<boolean> {
-    const policy = await this.#policyOf(call, bucket);
-    const decision = await this.identity.authorize(
+  ): Promise<AccessDecision> {
+    return this.identity.authorize(
       {
         principal: call.principal,
-        action: versionId === undefined ? action : (VERSION_ACTIONS[action] ?? action),
+        action,
         resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
         conditions: {
           ...conditionsOf(call, versionId),
@@ -105,7 +147,6 @@ export class S3Authorizer {
       },
       policy,
     );
-    return decision.allowed;
   }
 
   /** Tags are looked up only for a policy that asks for them. */
@@ -130,11 +171,16 @@ export class S3Authorizer {
     }
   }
 
-  /** The same as {@link allows}. @throws S3Error AccessDenied */
+  /** The same as {@link allows}. @throws S3Error AccessDenied; NoSuchBucket, which is no secret */
   async require(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<void> {
-    if (!(await this.allows(call, action, bucket, key, versionId))) {
-      throw new S3Error('AccessDenied');
+    if (await this.allows(call, action, bucket, key, versionId)) {
+      return;
     }
+    const creates = call.route.operation === 'CreateBucket';
+    if (bucket !== '' && !creates && (await this.access.of(call, bucket)) === undefined) {
+      throw new S3Error('NoSuchBucket', undefined, { BucketName: bucket });
+    }
+    throw new S3Error('AccessDenied');
   }
 
   /**
@@ -206,9 +252,9 @@ export class S3Authorizer {
    * Guards a client against a bucket that has changed hands, as x-amz-expected-bucket-owner asks.
    * @throws S3Error AccessDenied
    */
-  async requireOwner(bucket: string, expected: string | string[] | undefined): Promise<void> {
-    const { owner } = await this.buckets.get(bucket);
-    if (owner !== expected) {
+  async requireOwner(call: S3Call, bucket: string, expected: string | string[] | undefined): Promise<void> {
+    const access = await this.access.of(call, bucket);
+    if (access !== undefined && access.owner !== expected) {
       throw new S3Error('AccessDenied');
     }
   }
@@ -235,27 +281,8 @@ export class S3Authorizer {
       throw error;
     }
   }
+}
 
-  /** A missing bucket has no policy: whoever may act on it then learns from the operation that it is missing. */
-  async #policyOf(call: S3Call, bucket: string): Promise<string | undefined> {
-    if (bucket === '') {
-      return undefined;
-    }
-    try {
-      if (call.principal.kind === 'anonymous' && (await this.#restrictsPublic(bucket))) {
-        return undefined;
-      }
-      return await this.buckets.getDocument(bucket, POLICY_DOCUMENT);
-    } catch (error) {
-      if (error instanceof DomainError && error.kind === 'NoSuchBucket') {
-        return undefined;
-      }
-      throw error;
-    }
-  }
-
-  /** RestrictPublicBuckets of the public access block takes the effect of the policy away from the public. */
-  async #restrictsPublic(bucket: string): Promise<boolean> {
-    return publicAccessBlock(await this.buckets.getDocument(bucket, PUBLIC_ACCESS_DOCUMENT)).RestrictPublicBuckets;
-  }
+function actionOf({ action, versionId }: AclQuestion): string {
+  return versionId === undefined ? action : (VERSION_ACTIONS[action] ?? action);
 }

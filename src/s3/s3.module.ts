@@ -21,6 +21,9 @@ import { PostObjectOperations } from './operations/post-object.operations';
 import { RuleDocumentOperations } from './operations/rule-document.operations';
 import { TaggingOperations } from './operations/tagging.operations';
 import { LifecycleHeaders } from './lifecycle-headers';
+import { AclAuthorizer } from './acl-authorizer';
+import { AclRequests } from './acl-requests';
+import { BucketAccessReader } from './bucket-access-reader';
 import { S3Authenticator } from './s3-authenticator';
 import { S3Authorizer } from './s3-authorizer';
 import { S3Cors } from './s3-cors';
@@ -50,6 +53,9 @@ import { S3Operations } from './s3-operations';
     RuleDocumentOperations,
     TaggingOperations,
     LifecycleHeaders,
+    AclAuthorizer,
+    AclRequests,
+    BucketAccessReader,
     S3Authenticator,
     S3Authorizer,
     S3Cors,

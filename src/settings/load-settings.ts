@@ -169,6 +169,7 @@ function toSettings(
     rootKey: secret(values.rootKey),
     rootKeyFile: values.rootKeyFile ?? join(values.dataDir, 'root.key'),
     autoEncryption: values.autoEncryption,
+    defaultObjectOwnership: values.defaultObjectOwnership,
     inlineLimit: values.inlineLimit,
     dareCipher: values.dareCipher,
     clockSkewSeconds: values.clockSkewSeconds,

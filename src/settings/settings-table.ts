@@ -1,4 +1,4 @@
-import { AUTO_ENCRYPTION_MODES, DARE_CIPHERS, LOG_FORMATS, LOG_LEVELS } from './settings';
+import { AUTO_ENCRYPTION_MODES, DARE_CIPHERS, LOG_FORMATS, LOG_LEVELS, OBJECT_OWNERSHIPS } from './settings';
 
 /** How the text of a variable is read. */
 export type SettingType = 'text' | 'integer' | 'boolean' | 'enum' | 'path' | 'list' | 'address' | 'size' | 'duration';
@@ -169,6 +169,18 @@ export const SETTINGS: readonly SettingVariable[] = [
     synonyms: { on: 'sse-kms', 'aws:kms': 'sse-kms', aes256: 'sse-s3' },
     rule: 'off, sse-s3 or sse-kms (on means sse-kms)',
     description: 'Encryption of objects that neither the request nor the bucket decides.',
+  },
+  {
+    name: 'STRONGROOM_DEFAULT_OBJECT_OWNERSHIP',
+    aliases: [],
+    type: 'enum',
+    property: 'defaultObjectOwnership',
+    fileKey: 'default_object_ownership',
+    default: 'BucketOwnerEnforced',
+    values: OBJECT_OWNERSHIPS,
+    rule: 'BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter',
+    description:
+      'Object ownership of new buckets that ask for none. Access lists count in buckets with one of the latter two only.',
   },
   {
     name: 'STRONGROOM_INLINE_LIMIT',

@@ -12,8 +12,8 @@ import {
   Min,
 } from 'class-validator';
 import type { Address } from './setting-value';
-import { AUTO_ENCRYPTION_MODES, DARE_CIPHERS, LOG_FORMATS, LOG_LEVELS } from './settings';
-import type { AutoEncryption, DareCipherSetting, LogFormat, LogLevel } from './settings';
+import { AUTO_ENCRYPTION_MODES, DARE_CIPHERS, LOG_FORMATS, LOG_LEVELS, OBJECT_OWNERSHIPS } from './settings';
+import type { AutoEncryption, DareCipherSetting, LogFormat, LogLevel, ObjectOwnership } from './settings';
 import { parseRootKey } from './root-key';
 import { MatchesRule } from './matches-rule.decorator';
 
@@ -81,6 +81,9 @@ export class SettingsDto {
 
   @IsIn(AUTO_ENCRYPTION_MODES)
   autoEncryption!: AutoEncryption;
+
+  @IsIn(OBJECT_OWNERSHIPS)
+  defaultObjectOwnership!: ObjectOwnership;
 
   @IsInt()
   @Min(0)

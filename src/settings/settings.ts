@@ -14,6 +14,10 @@ export type ConfigOverlay = ReadonlyMap<string, ReadonlyMap<string, OverlayValue
 export const AUTO_ENCRYPTION_MODES = ['off', 'sse-s3', 'sse-kms'] as const;
 export type AutoEncryption = (typeof AUTO_ENCRYPTION_MODES)[number];
 
+/** How the ownership of objects is decided in a bucket; see the S3 documentation on object ownership. */
+export const OBJECT_OWNERSHIPS = ['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'] as const;
+export type ObjectOwnership = (typeof OBJECT_OWNERSHIPS)[number];
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -59,6 +63,8 @@ export class Settings {
   readonly rootKey?: Secret;
   readonly rootKeyFile!: string;
   readonly autoEncryption!: AutoEncryption;
+  /** Of new buckets whose creator does not ask for another. */
+  readonly defaultObjectOwnership!: ObjectOwnership;
   /** Bytes; objects up to this size are kept in their database row. */
   readonly inlineLimit!: number;
   readonly dareCipher!: DareCipherSetting;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { restoredUntil } from '../../object-storage/archive';
 import type { ObjectInfo, ObjectMetadata } from '../../object-storage/object-storage.types';
-import { invalidArgument, S3Error } from '../s3-error';
+import { S3Error } from '../s3-error';
 import { headerText, textHeaderOf, toEncodedWord, toHeaderValue } from './header-values';
 import { lockHeaders } from './lock-headers';
 import { parseTaggingHeader } from './tag-rules';
@@ -18,14 +18,6 @@ const STORAGE_CLASSES = new Set([
   'GLACIER_IR',
   'GLACIER',
   'DEEP_ARCHIVE',
-]);
-const OWNER_ACLS = new Set(['private', 'bucket-owner-full-control', 'bucket-owner-read']);
-const PUBLIC_ACLS = new Set([
-  'public-read',
-  'public-read-write',
-  'authenticated-read',
-  'aws-exec-read',
-  'log-delivery-write',
 ]);
 
 /**
@@ -61,29 +53,10 @@ export function tagsOf(headers: IncomingHttpHeaders): Readonly<Record<string, st
   return typeof value === 'string' ? parseTaggingHeader(value) : undefined;
 }
 
-/**
- * Refuses what a write asks for and the store cannot give: access lists other than the owner's, and appending.
- * @throws S3Error AccessControlListNotSupported, InvalidArgument, NotImplemented
- */
+/** Refuses what a write asks for and the store cannot give: appending. @throws S3Error NotImplemented */
 export function refuseUnsupportedWriteHeaders(headers: IncomingHttpHeaders): void {
-  assertOwnerAcl(headers);
   if (headers['x-amz-write-offset-bytes'] !== undefined) {
     throw new S3Error('NotImplemented');
-  }
-}
-
-/** Accepts the canned lists that mean what always holds here: the owner alone. @throws S3Error */
-export function assertOwnerAcl(headers: IncomingHttpHeaders): void {
-  const acl = headers['x-amz-acl'];
-  if (typeof acl === 'string' && !OWNER_ACLS.has(acl)) {
-    throw PUBLIC_ACLS.has(acl)
-      ? new S3Error('AccessControlListNotSupported', 'Access lists are not supported; use a bucket policy.')
-      : invalidArgument('The canned ACL is not known', 'x-amz-acl', acl);
-  }
-  for (const name in headers) {
-    if (name.startsWith('x-amz-grant-')) {
-      throw new S3Error('AccessControlListNotSupported', 'Access lists are not supported; use a bucket policy.');
-    }
   }
 }
 

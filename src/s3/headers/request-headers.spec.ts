@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../../object-storage/object-storage.types';
 import { contentMd5, multipartChecksum, sentChecksum } from './checksum-headers';
 import { copySourceRange, partNumberOf, readConditions, requestedRange, writeConditions } from './condition-headers';
 import { copySourceOf } from './copy-source';
-import { describingHeaders, metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from './object-headers';
+import { describingHeaders, metadataOf, tagsOf } from './object-headers';
 import { copySourceCustomerKeyOf, refuseManagedEncryptionOnRead, requestedEncryption } from './sse-headers';
 
 function kindOf(work: () => unknown): string {
@@ -128,14 +128,6 @@ describe('object headers', () => {
     expect(kindOf(() => metadataOf({ 'x-amz-meta-a': 'v'.repeat(2047) }))).toBe('accepted');
     expect(kindOf(() => metadataOf({ 'x-amz-meta-a': 'v'.repeat(2048) }))).toBe('MetadataTooLarge');
     expect(kindOf(() => metadataOf({ 'x-amz-storage-class': 'GOLD' }))).toBe('InvalidStorageClass');
-  });
-
-  it('refuses access lists', () => {
-    expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'private' }))).toBe('accepted');
-    expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'public-read' }))).toBe(
-      'AccessControlListNotSupported',
-    );
-    expect(kindOf(() => refuseUnsupportedWriteHeaders({ 'x-amz-acl': 'mine' }))).toBe('InvalidArgument');
   });
 
   it('gives back what was stored, encoded so that headers can carry it', () => {

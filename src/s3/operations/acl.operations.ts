@@ -1,68 +1,83 @@
 import { Injectable } from '@nestjs/common';
+import {
+  aclsEnabled,
+  assertBucketOwnersAcl,
+  currentOwner,
+  expandAcl,
+  ownerOnly,
+} from '../../object-storage/access-control';
 import { BucketService } from '../../object-storage/bucket.service';
 import { ObjectService } from '../../object-storage/object.service';
-import { assertOwnerAcl } from '../headers/object-headers';
+import { AclRequests } from '../acl-requests';
+import { versionHeader } from '../answer-headers';
+import { BucketAccessReader, type CallAccess } from '../bucket-access-reader';
+import { accessControlPolicyXml } from '../documents/access-control-policy';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
-import { parseXml } from '../xml';
-import { ownerXml } from '../xml-objects';
-import { element, textElement, xmlDocument } from '../xml-writer';
-
-const MAX_DOCUMENT_BYTES = 64 * 1024;
-const GRANTEE = 'Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"';
 
 /**
- * Access lists as AWS has them for buckets with enforced ownership: the owner has full control, and only lists that say
- * just that are accepted. Everything else is the business of policies.
+ * Access lists of buckets and objects. Where ownership is enforced they do not count: they read as full control of the
+ * bucket's owner, and nothing else can be set.
  */
 @Injectable()
 export class AclOperations {
   readonly handlers: S3Handlers = {
-    GetBucketAcl: async (call) => aclAnswer((await this.buckets.get(call.bucket)).owner),
-    PutBucketAcl: (call) => this.put(call, async () => (await this.buckets.get(call.bucket)).owner),
-    GetObjectAcl: async (call) => aclAnswer(await this.objectOwner(call)),
-    PutObjectAcl: (call) => this.put(call, () => this.objectOwner(call)),
+    GetBucketAcl: (call) => this.getOfBucket(call),
+    PutBucketAcl: (call) => this.putOfBucket(call),
+    GetObjectAcl: (call) => this.getOfObject(call),
+    PutObjectAcl: (call) => this.putOfObject(call),
   };
 
   constructor(
+    private readonly access: BucketAccessReader,
+    private readonly requests: AclRequests,
     private readonly buckets: BucketService,
     private readonly objects: ObjectService,
   ) {}
 
-  private async put(call: S3Call, ownerOf: () => Promise<string>): Promise<S3Answer> {
-    assertOwnerAcl(call.headers);
-    const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
-    const owner = await ownerOf();
-    if (body.length > 0) {
-      assertOwnerOnly(body, owner);
-    } else if (call.headers['x-amz-acl'] === undefined) {
-      throw new S3Error('MissingRequestBodyError');
+  private async getOfBucket(call: S3Call): Promise<S3Answer> {
+    const { owner, acl = ownerOnly(owner) } = await this.bucket(call);
+    return xmlAnswer(accessControlPolicyXml(owner, acl));
+  }
+
+  private async putOfBucket(call: S3Call): Promise<S3Answer> {
+    const access = await this.bucket(call);
+    const request = await this.requests.toBeSet(call, access);
+    if (aclsEnabled(access)) {
+      await this.buckets.setAcl(call.bucket, expandAcl(request, access.owner, access.owner));
+    } else {
+      assertBucketOwnersAcl(access, request);
     }
     return emptyAnswer(200);
   }
 
-  private async objectOwner(call: S3Call): Promise<string> {
-    // The version's tags are read because that needs no key of the client, which a HEAD of an SSE-C object would.
-    await this.objects.getTags(call.bucket, { key: call.key, versionId: call.versionId });
-    return (await this.buckets.get(call.bucket)).owner;
+  private async getOfObject(call: S3Call): Promise<S3Answer> {
+    const access = await this.bucket(call);
+    const info = await this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId });
+    const owner = currentOwner(access, info.owner);
+    const acl = (aclsEnabled(access) ? info.acl : undefined) ?? ownerOnly(owner);
+    return xmlAnswer(accessControlPolicyXml(owner, acl), versionHeader(call, info.versionId));
   }
-}
 
-function assertOwnerOnly(body: Buffer, owner: string): void {
-  const grants = parseXml(body, 'AccessControlPolicy').child('AccessControlList')?.all('Grant');
-  if (grants === undefined) {
-    throw new S3Error('MalformedACLError');
+  private async putOfObject(call: S3Call): Promise<S3Answer> {
+    const access = await this.bucket(call);
+    const info = await this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId });
+    const owner = currentOwner(access, info.owner);
+    const request = await this.requests.toBeSet(call, { owner, acl: info.acl });
+    if (aclsEnabled(access)) {
+      const entry = { key: call.key, versionId: info.versionId };
+      await this.objects.setAcl(call.bucket, entry, expandAcl(request, owner, access.owner));
+    } else {
+      assertBucketOwnersAcl(access, request);
+    }
+    return emptyAnswer(200, versionHeader(call, info.versionId));
   }
-  const ownersOnly = grants.every(
-    (grant) => grant.child('Grantee')?.textOf('ID') === owner && grant.textOf('Permission') === 'FULL_CONTROL',
-  );
-  if (!ownersOnly) {
-    throw new S3Error('AccessControlListNotSupported', 'Access lists are not supported; use a bucket policy.');
-  }
-}
 
-function aclAnswer(owner: string): S3Answer {
-  const grantee = `<${GRANTEE}>${textElement('ID', owner)}${textElement('DisplayName', owner)}</Grantee>`;
-  const grant = element('Grant', grantee + textElement('Permission', 'FULL_CONTROL'));
-  return xmlAnswer(xmlDocument('AccessControlPolicy', ownerXml('Owner', owner) + element('AccessControlList', grant)));
+  private async bucket(call: S3Call): Promise<CallAccess> {
+    const access = await this.access.of(call, call.bucket);
+    if (access === undefined) {
+      throw new S3Error('NoSuchBucket', undefined, { BucketName: call.bucket });
+    }
+    return access;
+  }
 }

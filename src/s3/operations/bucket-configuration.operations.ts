@@ -1,11 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { OBJECT_OWNERSHIPS } from '../../settings/settings';
 import { BucketService } from '../../object-storage/bucket.service';
-import {
-  OWNERSHIP_DOCUMENT,
-  PUBLIC_ACCESS_DOCUMENT,
-  PUBLIC_ACCESS_SETTINGS,
-  publicAccessBlock,
-} from '../bucket-documents';
+import { PUBLIC_ACCESS_DOCUMENT, PUBLIC_ACCESS_SETTINGS, publicAccessBlock } from '../bucket-documents';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handler, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
 import type { S3ErrorCode } from '../s3-error-codes';
@@ -13,7 +9,6 @@ import { parseXml } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
 
 const MAX_DOCUMENT_BYTES = 64 * 1024;
-const OWNERSHIPS = ['BucketOwnerEnforced', 'BucketOwnerPreferred', 'ObjectWriter'];
 
 /** Small configurations of buckets, and the plain answers of those that cannot be set here. */
 @Injectable()
@@ -21,10 +16,10 @@ export class BucketConfigurationOperations {
   readonly handlers: S3Handlers = {
     GetBucketOwnershipControls: (call) => this.getOwnership(call),
     PutBucketOwnershipControls: (call) => this.putOwnership(call),
-    DeleteBucketOwnershipControls: (call) => this.remove(call, OWNERSHIP_DOCUMENT),
+    DeleteBucketOwnershipControls: (call) => this.deleteOwnership(call),
     GetPublicAccessBlock: (call) => this.getPublicAccess(call),
     PutPublicAccessBlock: (call) => this.putPublicAccess(call),
-    DeletePublicAccessBlock: (call) => this.remove(call, PUBLIC_ACCESS_DOCUMENT),
+    DeletePublicAccessBlock: (call) => this.deletePublicAccess(call),
     GetBucketAccelerateConfiguration: this.empty('AccelerateConfiguration'),
     GetBucketNotificationConfiguration: this.empty('NotificationConfiguration'),
     GetBucketReplication: this.absent('ReplicationConfigurationNotFoundError'),
@@ -34,7 +29,7 @@ export class BucketConfigurationOperations {
   constructor(private readonly buckets: BucketService) {}
 
   private async getOwnership(call: S3Call): Promise<S3Answer> {
-    const ownership = await this.buckets.getDocument(call.bucket, OWNERSHIP_DOCUMENT);
+    const { ownership } = await this.buckets.get(call.bucket);
     if (ownership === undefined) {
       throw new S3Error('OwnershipControlsNotFoundError', undefined, { BucketName: call.bucket });
     }
@@ -44,12 +39,18 @@ export class BucketConfigurationOperations {
 
   private async putOwnership(call: S3Call): Promise<S3Answer> {
     const rules = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'OwnershipControls').all('Rule');
-    const ownership = rules[0]?.required('ObjectOwnership');
-    if (rules.length !== 1 || ownership === undefined || !OWNERSHIPS.includes(ownership)) {
+    const asked = rules[0]?.required('ObjectOwnership').trim();
+    const ownership = OBJECT_OWNERSHIPS.find((known) => known === asked);
+    if (rules.length !== 1 || ownership === undefined) {
       throw new S3Error('MalformedXML');
     }
-    await this.buckets.setDocument(call.bucket, OWNERSHIP_DOCUMENT, ownership);
+    await this.buckets.setOwnership(call.bucket, ownership);
     return emptyAnswer(200);
+  }
+
+  private async deleteOwnership(call: S3Call): Promise<S3Answer> {
+    await this.buckets.setOwnership(call.bucket, null);
+    return emptyAnswer(204);
   }
 
   private async getPublicAccess(call: S3Call): Promise<S3Answer> {
@@ -75,8 +76,8 @@ export class BucketConfigurationOperations {
     return emptyAnswer(200);
   }
 
-  private async remove(call: S3Call, document: string): Promise<S3Answer> {
-    await this.buckets.setDocument(call.bucket, document, null);
+  private async deletePublicAccess(call: S3Call): Promise<S3Answer> {
+    await this.buckets.setDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT, null);
     return emptyAnswer(204);
   }
 

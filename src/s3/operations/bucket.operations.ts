@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
 import { ObjectLockService } from '../../object-storage/object-lock.service';
-import { Settings } from '../../settings/settings';
+import { aclsEnabled, expandAcl, ownerOnly } from '../../object-storage/access-control';
+import type { AccessControlList } from '../../object-storage/access-control.types';
+import { OBJECT_OWNERSHIPS, Settings, type ObjectOwnership } from '../../settings/settings';
+import { AclRequests } from '../acl-requests';
+import { headerOf } from '../headers/header-values';
 import { TAGGING_DOCUMENT } from '../bucket-documents';
-import { assertOwnerAcl } from '../headers/object-headers';
 import { checkedTags, MAX_BUCKET_TAGS } from '../headers/tag-rules';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
@@ -35,6 +38,7 @@ export class BucketOperations {
     private readonly buckets: BucketService,
     private readonly locks: ObjectLockService,
     private readonly settings: Settings,
+    private readonly acls: AclRequests,
   ) {}
 
   private async list(call: S3Call): Promise<S3Answer> {
@@ -68,15 +72,18 @@ export class BucketOperations {
   }
 
   private async create(call: S3Call): Promise<S3Answer> {
-    assertOwnerAcl(call.headers);
+    const owner = call.principal.ownerId;
+    const request = await this.acls.ofHeaders(call);
+    const acl = request && expandAcl(request, owner, owner);
+    const ownership = requestedOwnership(call) ?? this.settings.defaultObjectOwnership;
     const withLock = String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true';
     const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
     const configuration = body.length > 0 ? parseXml(body, 'CreateBucketConfiguration') : undefined;
     this.assertLocation(configuration?.textOf('LocationConstraint'));
     const tags = tagsOf(configuration);
-    const { created } = await this.buckets.create(call.bucket, call.principal.ownerId);
-    if (!created && this.settings.region !== FIRST_REGION) {
-      throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
+    const { created } = await this.buckets.create(call.bucket, owner, { ownership, acl });
+    if (!created) {
+      await this.recreate(call, acl ?? ownerOnly(owner));
     }
     if (created && withLock) {
       await this.buckets.setVersioning(call.bucket, 'enabled');
@@ -99,6 +106,16 @@ export class BucketOperations {
       'IllegalLocationConstraintException',
       `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
     );
+  }
+
+  /** In the first region of AWS, creating one's own bucket again sets its access list anew; elsewhere it is refused. */
+  private async recreate(call: S3Call, acl: AccessControlList): Promise<void> {
+    if (this.settings.region !== FIRST_REGION) {
+      throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
+    }
+    if (aclsEnabled(await this.buckets.get(call.bucket))) {
+      await this.buckets.setAcl(call.bucket, acl);
+    }
   }
 
   private async head(call: S3Call): Promise<S3Answer> {
@@ -150,6 +167,15 @@ function tagsOf(configuration: XmlElement | undefined): Readonly<Record<string, 
         tags.map((tag) => [tag.required('Key'), tag.required('Value')] as const),
         MAX_BUCKET_TAGS,
       );
+}
+
+function requestedOwnership(call: S3Call): ObjectOwnership | undefined {
+  const value = headerOf(call.headers, 'x-amz-object-ownership');
+  const ownership = OBJECT_OWNERSHIPS.find((known) => known === value);
+  if (value !== undefined && ownership === undefined) {
+    throw invalidArgument('Invalid x-amz-object-ownership header', 'x-amz-object-ownership', value);
+  }
+  return ownership;
 }
 
 function maxBuckets(value: string | undefined): number | undefined {

@@ -3,6 +3,7 @@ import type { EncryptionRequest } from '../../crypto/encryption.types';
 import { MultipartService } from '../../object-storage/multipart.service';
 import type { CopyObjectCommand, CopyResult } from '../../object-storage/object-storage.types';
 import { ObjectService } from '../../object-storage/object.service';
+import { AclRequests } from '../acl-requests';
 import { encryptionAnswerHeaders, writeHeaders } from '../answer-headers';
 import { requestedAlgorithm } from '../headers/checksum-headers';
 import { copySourceRange, readConditions, writeConditions } from '../headers/condition-headers';
@@ -38,6 +39,7 @@ export class CopyOperations {
     private readonly objects: ObjectService,
     private readonly uploads: MultipartService,
     private readonly authorizer: S3Authorizer,
+    private readonly acls: AclRequests,
   ) {}
 
   private async copy(call: S3Call): Promise<S3Answer> {
@@ -63,6 +65,7 @@ export class CopyOperations {
       checksumAlgorithm: requestedAlgorithm(headers),
       conditions: writeConditions(headers),
       owner: call.principal.ownerId,
+      acl: await this.acls.ofHeaders(call),
       authorizeKey: this.authorizer.keyGuard(call),
     };
     await this.authorizeSource(call, source);
@@ -73,7 +76,7 @@ export class CopyOperations {
   private async authorizeSource(call: S3Call, source: CopySource): Promise<void> {
     const expectedOwner = call.headers['x-amz-source-expected-bucket-owner'];
     if (expectedOwner !== undefined) {
-      await this.authorizer.requireOwner(source.bucket, expectedOwner);
+      await this.authorizer.requireOwner(call, source.bucket, expectedOwner);
     }
     await this.authorizer.require(call, 's3:GetObject', source.bucket, source.key, source.versionId);
   }

@@ -35,7 +35,7 @@ export class MultipartListingOperations {
         textElement('Bucket', call.bucket) +
           name('Key', call.key) +
           textElement('UploadId', upload.uploadId) +
-          ownerXml('Initiator', upload.owner) +
+          ownerXml('Initiator', upload.initiator) +
           ownerXml('Owner', upload.owner) +
           textElement('StorageClass', upload.storageClass) +
           textElement('PartNumberMarker', marker) +
@@ -102,7 +102,7 @@ function uploadXml(upload: MultipartUploadInfo, { name }: ListParameters): strin
     'Upload',
     name('Key', upload.key) +
       textElement('UploadId', upload.uploadId) +
-      ownerXml('Initiator', upload.owner) +
+      ownerXml('Initiator', upload.initiator) +
       ownerXml('Owner', upload.owner) +
       textElement('StorageClass', upload.storageClass) +
       textElement('Initiated', xmlTime(upload.initiatedAt)) +

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { MultipartService } from '../../object-storage/multipart.service';
 import type { CompleteMultipartCommand } from '../../object-storage/object-storage.types';
+import { AclRequests } from '../acl-requests';
 import { encryptionAnswerHeaders, writeHeaders } from '../answer-headers';
 import {
   CHECKSUM_ALGORITHMS,
@@ -47,6 +48,7 @@ export class MultipartOperations {
     private readonly uploads: MultipartService,
     private readonly authorizer: S3Authorizer,
     private readonly lifecycle: LifecycleHeaders,
+    private readonly acls: AclRequests,
   ) {}
 
   private async create(call: S3Call): Promise<S3Answer> {
@@ -58,6 +60,7 @@ export class MultipartOperations {
     const metadata = metadataOf(headers);
     const tags = tagsOf(headers);
     const lock = lockOf(headers);
+    const acl = await this.acls.ofHeaders(call);
     const upload = await this.uploads.create({
       bucket: call.bucket,
       key: call.key,
@@ -67,6 +70,7 @@ export class MultipartOperations {
       checksum,
       tags,
       owner: call.principal.ownerId,
+      acl,
       authorizeKey: this.authorizer.keyGuard(call),
     });
     const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/domain-error';
 import { ObjectService } from '../../object-storage/object.service';
 import type { GetObjectCommand, ObjectInfo, OpenedObject } from '../../object-storage/object-storage.types';
-import { encryptionAnswerHeaders } from '../answer-headers';
+import { encryptionAnswerHeaders, versionHeader } from '../answer-headers';
 import { checksumHeader, checksumHeaders } from '../headers/checksum-headers';
 import { partNumberOf, readConditions, requestedRange } from '../headers/condition-headers';
 import { describingHeaders } from '../headers/object-headers';
@@ -67,7 +67,7 @@ export class ObjectReadOperations {
     );
     return xmlAnswer(attributesXml(info, attributes), {
       'Last-Modified': info.lastModified.toUTCString(),
-      ...versionHeader(call, info),
+      ...versionHeader(call, info.versionId),
     });
   }
 
@@ -112,7 +112,7 @@ export class ObjectReadOperations {
     if (command.partNumber !== undefined && info.parts !== undefined) {
       headers['x-amz-mp-parts-count'] = String(info.parts.length);
     }
-    Object.assign(headers, versionHeader(call, info));
+    Object.assign(headers, versionHeader(call, info.versionId));
     if (info.isLatest) {
       Object.assign(headers, await this.lifecycle.ofObject(call.bucket, info));
     }
@@ -138,9 +138,4 @@ function checksumOf(info: ObjectInfo, command: GetObjectCommand): Record<string,
   return part === undefined
     ? {}
     : { [checksumHeader(info.checksum.algorithm)]: part, 'x-amz-checksum-type': info.checksum.type };
-}
-
-/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
-function versionHeader(call: S3Call, info: ObjectInfo): Record<string, string> {
-  return info.versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': info.versionId };
 }

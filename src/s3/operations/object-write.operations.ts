@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ObjectService } from '../../object-storage/object.service';
+import { AclRequests } from '../acl-requests';
 import { writeHeaders } from '../answer-headers';
 import { writeConditions } from '../headers/condition-headers';
 import { lockOf } from '../headers/lock-headers';
@@ -18,6 +19,7 @@ export class ObjectWriteOperations {
     private readonly objects: ObjectService,
     private readonly authorizer: S3Authorizer,
     private readonly lifecycle: LifecycleHeaders,
+    private readonly acls: AclRequests,
   ) {}
 
   private async put(call: S3Call): Promise<S3Answer> {
@@ -29,6 +31,7 @@ export class ObjectWriteOperations {
     const tags = tagsOf(headers);
     const lock = lockOf(headers);
     const conditions = writeConditions(headers);
+    const acl = await this.acls.ofHeaders(call);
     const body = call.body.open();
     try {
       const result = await this.objects.put({
@@ -41,6 +44,7 @@ export class ObjectWriteOperations {
         conditions,
         tags,
         owner: call.principal.ownerId,
+        acl,
         authorizeKey: this.authorizer.keyGuard(call),
       });
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/domain-error';
 import { IdentityService } from '../../identity/identity.service';
-import { ANONYMOUS } from '../../identity/identity.types';
 import { parsePolicy } from '../../identity/policy-document';
 import { BucketService } from '../../object-storage/bucket.service';
 import { POLICY_DOCUMENT, PUBLIC_ACCESS_DOCUMENT, publicAccessBlock } from '../bucket-documents';
@@ -10,8 +9,6 @@ import { S3Error } from '../s3-error';
 import { textElement, xmlDocument } from '../xml-writer';
 
 const MAX_DOCUMENT_BYTES = 64 * 1024;
-/** A bucket counts as public when its policy gives any of these to everyone. */
-const TELLING_ACTIONS = ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket'];
 
 /** Bucket policies. */
 @Injectable()
@@ -37,7 +34,7 @@ export class PolicyOperations {
     const policy = (await call.body.read(MAX_DOCUMENT_BYTES)).toString('utf8');
     assertPolicy(policy, call.bucket);
     const block = publicAccessBlock(await this.buckets.getDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT));
-    if (block.BlockPublicPolicy && (await this.isPublic(call.bucket, policy))) {
+    if (block.BlockPublicPolicy && this.identity.isPublic(policy, call.bucket)) {
       throw new S3Error('AccessDenied', 'The public access block of the bucket refuses public policies.');
     }
     await this.buckets.setDocument(call.bucket, POLICY_DOCUMENT, policy);
@@ -50,8 +47,8 @@ export class PolicyOperations {
   }
 
   private async status(call: S3Call): Promise<S3Answer> {
-    const isPublic = await this.isPublic(call.bucket, await this.require(call.bucket));
-    return xmlAnswer(xmlDocument('PolicyStatus', textElement('IsPublic', isPublic ? 'TRUE' : 'FALSE')));
+    const isPublic = this.identity.isPublic(await this.require(call.bucket), call.bucket);
+    return xmlAnswer(xmlDocument('PolicyStatus', textElement('IsPublic', isPublic)));
   }
 
   private async require(bucket: string): Promise<string> {
@@ -60,20 +57,6 @@ export class PolicyOperations {
       throw new S3Error('NoSuchBucketPolicy', undefined, { BucketName: bucket });
     }
     return policy;
-  }
-
-  private async isPublic(bucket: string, policy: string): Promise<boolean> {
-    for (const action of TELLING_ACTIONS) {
-      const resource = `arn:aws:s3:::${action === 's3:ListBucket' ? bucket : `${bucket}/*`}`;
-      const decision = await this.identity.authorize(
-        { principal: ANONYMOUS, action, resource, conditions: {} },
-        policy,
-      );
-      if (decision.allowed) {
-        return true;
-      }
-    }
-    return false;
   }
 }
 

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { WriteResult } from '../../object-storage/object-storage.types';
 import { ObjectService } from '../../object-storage/object.service';
+import { AclRequests } from '../acl-requests';
 import { writeHeaders } from '../answer-headers';
 import { readMultipartForm, type MultipartForm } from '../forms/multipart-form';
 import { checkPostPolicy, type FileBounds } from '../forms/post-policy';
@@ -38,6 +39,7 @@ export class PostObjectOperations {
     private readonly objects: ObjectService,
     private readonly authenticator: S3Authenticator,
     private readonly authorizer: S3Authorizer,
+    private readonly acls: AclRequests,
   ) {}
 
   private async post(call: S3Call): Promise<S3Answer> {
@@ -79,6 +81,7 @@ export class PostObjectOperations {
     const { headers } = call;
     refuseUnsupportedWriteHeaders(headers);
     const encryption = requestedEncryption(headers);
+    const acl = await this.acls.ofHeaders(call);
     const file = Readable.from(bounded(form.file, bounds), { objectMode: false });
     try {
       const result = await this.objects.put({
@@ -95,6 +98,7 @@ export class PostObjectOperations {
         conditions: writeConditions(headers),
         tags: tagsOf(headers),
         owner: call.principal.ownerId,
+        acl,
       });
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
       return { result, headers: writeHeaders(result, this.authorizer, customerKey) };

@@ -3,6 +3,7 @@ import { BucketService } from '../../object-storage/bucket.service';
 import { ObjectService } from '../../object-storage/object.service';
 import { TAGGING_DOCUMENT } from '../bucket-documents';
 import { checkedTags, MAX_BUCKET_TAGS, MAX_OBJECT_TAGS } from '../headers/tag-rules';
+import { versionHeader } from '../answer-headers';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
 import { parseXml } from '../xml';
@@ -84,9 +85,4 @@ function taggingXml(tags: Tags): string {
     .sort()
     .map((key) => element('Tag', textElement('Key', key) + textElement('Value', tags[key])));
   return xmlDocument('Tagging', element('TagSet', set.join('')));
-}
-
-/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
-function versionHeader(call: S3Call, versionId: string): Record<string, string> {
-  return versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': versionId };
 }
