@@ -264,6 +264,11 @@ describe('identity', () => {
     ['the key id of root', ({ keys }) => keys.create({ accessKeyId: 'rootuser' }, root), 'EntityAlreadyExists'],
     ['a key id with a slash', ({ keys }) => keys.create({ accessKeyId: 'a/bc' }, root), 'InvalidInput'],
     ['a short secret', ({ keys }) => keys.create({ secretKey: new Secret('short') }, root), 'InvalidInput'],
+    [
+      'an id that only temporary credentials have',
+      ({ keys }) => keys.create({ accessKeyId: 'ASIAABCDEFGHIJKLMNOP' }, root),
+      'InvalidInput',
+    ],
     ['a bad session policy', ({ keys }) => keys.create({ sessionPolicy: '[]' }, root), 'MalformedPolicyDocument'],
     ['a past expiry', ({ keys }) => keys.create({ expiresAt: new Date(0) }, root), 'InvalidInput'],
   ])('refuses %s', async (_, act, kind) => {

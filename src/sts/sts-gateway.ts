@@ -14,6 +14,8 @@ import { readBody, splitTarget } from './sts-request';
 import { type StsCall, StsService } from './sts.service';
 
 const VERSION = '2011-06-15';
+/** Tools for IAM find the same address. */
+const IAM_VERSION = '2010-05-08';
 const CLIENT_LEFT = 499;
 const UNKNOWN = 'StsUnknown';
 
@@ -110,6 +112,12 @@ export class StsGateway {
     }
     if (action === '') {
       throw new StsError('MissingParameter', 'The request must contain the parameter Action.');
+    }
+    if (version === IAM_VERSION) {
+      throw new StsError(
+        'NotImplemented',
+        'IAM is not offered here; users and access keys have an admin API, see /docs',
+      );
     }
     if (version !== VERSION || !Object.hasOwn(this.actions, action)) {
       throw new StsError(

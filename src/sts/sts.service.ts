@@ -76,9 +76,10 @@ export class StsService {
     const { session, name, ownerId } = caller;
     const named = session !== undefined && session.name !== '';
     const arn = named ? sessionArn(name, session.name) : userArn(name);
+    const id = name === 'root' ? ACCOUNT : ownerId;
     return Promise.resolve(
       textElement('Arn', arn) +
-        textElement('UserId', named ? `${ownerId}:${session.name}` : ownerId) +
+        textElement('UserId', named ? `${ownerId}:${session.name}` : id) +
         textElement('Account', ACCOUNT),
     );
   }

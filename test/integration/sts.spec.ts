@@ -343,6 +343,7 @@ describe('the Security Token Service', () => {
   it('tells callers and keys', async () => {
     expect(await sts(root()).send(new GetCallerIdentityCommand({}))).toMatchObject({
       Arn: 'arn:aws:iam::000000000000:root',
+      UserId: '000000000000',
     });
     const info = await sts(keyOf('alice')).send(new GetAccessKeyInfoCommand({ AccessKeyId: 'AKIAEXAMPLEEXAMPLE22' }));
     expect(info.Account).toBe('000000000000');
@@ -360,6 +361,8 @@ describe('the Security Token Service', () => {
       400,
       expect.stringContaining('<Code>InvalidAction</Code>'),
     ]);
+    const iam = await query({ Action: 'ListUsers', Version: '2010-05-08' });
+    expect([iam.status, await iam.text()]).toEqual([501, expect.stringContaining('admin API')]);
     const old = await query({ Action: 'AssumeRole', Version: '2010-01-01' });
     expect(await old.text()).toContain('InvalidAction');
     const web = sts(keyOf('alice')).send(

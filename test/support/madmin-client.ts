@@ -23,6 +23,7 @@ export class MadminClient {
     private readonly secretAccessKey: string,
     private readonly kind: PayloadKind = 0,
     private readonly sessionToken?: string,
+    private readonly salt?: Buffer,
   ) {}
 
   async call(method: string, path: string, text?: string, headers: Record<string, string> = {}): Promise<MadminAnswer> {
@@ -64,7 +65,7 @@ export class MadminClient {
   }
 
   private async encrypt(text: string): Promise<Buffer> {
-    const salt = randomBytes(32);
+    const salt = this.salt ?? randomBytes(32);
     const nonce = randomBytes(8);
     const key = await this.key(salt, this.kind);
     const plaintext = Buffer.from(text);

@@ -1,5 +1,6 @@
 import { Delete, Get, HttpCode, Post, Put, Query, Req, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { annotateAudit } from '../../../common/audit-trail';
 import { IdentityAdminService } from '../../../identity/identity-admin.service';
 import type { Principal } from '../../../identity/identity.types';
 import { SessionService } from '../../../identity/session.service';
@@ -11,7 +12,7 @@ import { RawBody } from '../../raw-body.decorator';
 import { AnyCaller } from '../../requires-action.decorator';
 import { IamAccessKeys } from './iam-access-keys.service';
 import { AddServiceAccountBody, UpdateServiceAccountBody } from './iam-body.dto';
-import { callerOf, IamCallers } from './iam-callers.service';
+import { callerOf, IamCallers, noteTarget } from './iam-callers.service';
 import { IamPayloads } from './iam-payloads.service';
 import {
   AccessKeyNameQuery,
@@ -49,8 +50,11 @@ export class IamAccessKeysController {
     const body = await this.payloads.read(request, AddServiceAccountBody);
     const caller = callerOf(request);
     const owner = this.targetOf(body.targetUser, caller);
+    noteTarget(this.callers.nameOf(owner));
     await this.requireFor(request, CREATE, owner);
-    return this.payloads.answer(request, await this.keys.add(owner, body, caller));
+    const added = await this.keys.add(owner, body, caller);
+    annotateAudit({ details: { createdKeyId: added.credentials['accessKey'] ?? '' } });
+    return this.payloads.answer(request, added);
   }
 
   @Post('update-service-account')
@@ -62,6 +66,7 @@ export class IamAccessKeysController {
   @ApiNoContentResponse()
   @ApiProblem(404, 'There is no such access key')
   async updateServiceAccount(@Req() request: AdminRequest, @Query() { accessKey }: AccessKeyNameQuery): Promise<void> {
+    noteTarget(accessKey);
     const body = await this.payloads.read(request, UpdateServiceAccountBody);
     await this.authorizer.require(request, ['admin:UpdateServiceAccount'], '*');
     await this.keys.findServiceAccount(accessKey, callerOf(request));
@@ -154,6 +159,7 @@ export class IamAccessKeysController {
   @ApiNoContentResponse()
   @ApiProblem(404, 'There is no such access key')
   async deleteServiceAccount(@Req() request: AdminRequest, @Query() { accessKey }: AccessKeyNameQuery): Promise<void> {
+    noteTarget(accessKey);
     const caller = callerOf(request);
     const found = await this.hiding(request, this.keys.find(accessKey, caller), REMOVE);
     await this.keys.delete(found, caller);
@@ -167,6 +173,7 @@ export class IamAccessKeysController {
   @ApiProblem(404, 'There is no such user')
   async revokeTokens(@Req() request: AdminRequest, @Query() { user }: RevokeTokensQuery): Promise<void> {
     const owner = this.targetOf(user, callerOf(request));
+    noteTarget(this.callers.nameOf(owner));
     await this.requireFor(request, REMOVE, owner);
     await this.sessions.revokeOfUser(owner);
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { annotateAudit } from '../../../common/audit-trail';
 import { IdentityService } from '../../../identity/identity.service';
 import type { Principal } from '../../../identity/identity.types';
 import { AdminAuthorizer } from '../../admin-authorizer.service';
@@ -56,6 +57,11 @@ export class IamCallers {
       throw new AdminError('ActionNotAllowed', `This cannot be done to root or to yourself: "${name}"`);
     }
   }
+}
+
+/** Names in the audit record what a request is about, which its path does not tell. */
+export function noteTarget(target: string): void {
+  annotateAudit({ details: { target } });
 }
 
 /** The authenticated caller of a request. */

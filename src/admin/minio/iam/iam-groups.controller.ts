@@ -8,6 +8,7 @@ import type { AdminRequest } from '../../admin-request';
 import { RawBody } from '../../raw-body.decorator';
 import { AnyCaller, RequiresAction } from '../../requires-action.decorator';
 import { UpdateGroupMembersBody } from './iam-body.dto';
+import { noteTarget } from './iam-callers.service';
 import { IamPayloads } from './iam-payloads.service';
 import { GroupQuery, GroupStatusQuery } from './iam-query.dto';
 import { orUndefined } from './iam-users.service';
@@ -30,6 +31,7 @@ export class IamGroupsController {
   @ApiProblem(404, 'There is no such user or group')
   async updateGroupMembers(@Req() request: AdminRequest): Promise<void> {
     const { group, members, isRemove } = await this.payloads.read(request, UpdateGroupMembersBody);
+    noteTarget(group);
     if (isRemove !== true) {
       await this.authorizer.require(request, ['admin:AddUserToGroup'], '*');
       const exists = (await orUndefined(this.identity.getGroup(group))) !== undefined;
@@ -71,6 +73,7 @@ export class IamGroupsController {
   @ApiOkResponse({ description: 'In force; no body' })
   @ApiProblem(404, 'There is no such group')
   async setGroupStatus(@Req() request: AdminRequest, @Query() { group, status }: GroupStatusQuery): Promise<void> {
+    noteTarget(group);
     const actions = status === 'enabled' ? ['admin:EnableGroup'] : ['admin:DisableGroup', 'admin:EnableGroup'];
     await this.authorizer.require(request, actions, '*');
     await this.identity.setGroupStatus(group, status);

@@ -4,7 +4,10 @@ import type { AdminRequest } from '../../admin-request';
 import { createValidationPipe } from '../../validation.pipe';
 import { MadminPayloads } from '../madmin-payloads.service';
 
-/** Bodies of identity requests: encrypted JSON from clients of MinIO, plain JSON from all others and for RustFS' paths. */
+/**
+ * Bodies of identity requests: encrypted JSON from clients of MinIO, plain JSON from all others and for RustFS' paths. What
+ * is JSON as it stands is never encrypted: the head of an encrypted body is random bytes.
+ */
 @Injectable()
 export class IamPayloads {
   // Clients of later versions send more than is known here.
@@ -14,18 +17,20 @@ export class IamPayloads {
 
   /** @throws AdminError `InvalidPayload`, `InvalidRequest` */
   async read<T extends object>(request: AdminRequest, type: new () => T): Promise<T> {
-    const plain = request.originalUrl.startsWith('/rustfs/') || /^\s*\{/.test(request.rawBody.toString('latin1'));
-    const text = plain ? request.rawBody.toString('utf8') : await this.payloads.read(request);
-    let body: unknown;
-    try {
-      body = JSON.parse(text);
-    } catch {
-      throw new AdminError('InvalidPayload', 'The body is not JSON');
-    }
+    const plain: unknown = request.body;
+    const body = plain ?? parsed(request.originalUrl.startsWith('/rustfs/') ? '' : await this.payloads.read(request));
     return (await this.validation.transform(body, { type: 'body', metatype: type })) as T;
   }
 
   async answer(request: AdminRequest, value: object): Promise<StreamableFile> {
     return this.payloads.answer(request, JSON.stringify(value), 'application/json');
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AdminError('InvalidPayload', 'The body is not JSON');
   }
 }

@@ -1,5 +1,6 @@
 import { Delete, Get, HttpCode, Param, Post, Put, Query, Req, type StreamableFile } from '@nestjs/common';
 import { ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { annotateAudit } from '../../../common/audit-trail';
 import { IdentityAdminService } from '../../../identity/identity-admin.service';
 import { AdminController, ApiProblem } from '../../admin-controller.decorator';
 import { AdminError } from '../../admin-error';
@@ -7,6 +8,7 @@ import type { AdminRequest } from '../../admin-request';
 import { RawBody } from '../../raw-body.decorator';
 import { RequiresAction } from '../../requires-action.decorator';
 import { PolicyAssociationBody } from './iam-body.dto';
+import { noteTarget } from './iam-callers.service';
 import { IamPayloads } from './iam-payloads.service';
 import { IamPolicies, namesOf } from './iam-policies.service';
 import { PolicyEntitiesQuery, PolicyInfoQuery, PolicyNameQuery, SetPolicyQuery } from './iam-query.dto';
@@ -28,6 +30,7 @@ export class IamPoliciesController {
   @ApiOkResponse({ description: 'In force; no body' })
   @ApiProblem(409, 'The policy is built in')
   async addCannedPolicy(@Req() request: AdminRequest, @Query() { name }: PolicyNameQuery): Promise<void> {
+    noteTarget(name);
     await this.identity.putPolicy(name, request.rawBody.toString('utf8'));
   }
 
@@ -38,6 +41,7 @@ export class IamPoliciesController {
   @ApiProblem(404, 'There is no such policy')
   @ApiProblem(409, 'The policy is attached, or built in')
   async removeCannedPolicy(@Query() { name }: PolicyNameQuery): Promise<void> {
+    noteTarget(name);
     await this.identity.deletePolicy(name);
   }
 
@@ -64,6 +68,7 @@ export class IamPoliciesController {
   @ApiOkResponse({ description: 'In force; no body' })
   @ApiProblem(404, 'There is no such user, group or policy')
   async setUserOrGroupPolicy(@Query() { policyName, userOrGroup, isGroup }: SetPolicyQuery): Promise<void> {
+    noteTarget(userOrGroup);
     const target = isGroup === true ? { group: userOrGroup } : { user: userOrGroup };
     await this.policies.replace(namesOf(policyName), target);
   }
@@ -84,7 +89,9 @@ export class IamPoliciesController {
       throw new AdminError('InvalidRequest', 'The operation is attach or detach');
     }
     const attach = operation === 'attach';
-    const changed = await this.policies.change(attach, await this.payloads.read(request, PolicyAssociationBody));
+    const body = await this.payloads.read(request, PolicyAssociationBody);
+    annotateAudit({ details: { target: body.user || body.group || '', policies: body.policies.join(',') } });
+    const changed = await this.policies.change(attach, body);
     const updatedAt = new Date().toISOString();
     return this.payloads.answer(
       request,

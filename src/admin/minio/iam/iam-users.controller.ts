@@ -6,7 +6,7 @@ import type { AdminRequest } from '../../admin-request';
 import { RawBody } from '../../raw-body.decorator';
 import { AnyCaller, RequiresAction } from '../../requires-action.decorator';
 import { AddUserBody } from './iam-body.dto';
-import { IamCallers } from './iam-callers.service';
+import { IamCallers, noteTarget } from './iam-callers.service';
 import { IamPayloads } from './iam-payloads.service';
 import { AccessKeyNameQuery, UserStatusQuery } from './iam-query.dto';
 import { IamUsers, type UserInfo } from './iam-users.service';
@@ -29,6 +29,7 @@ export class IamUsersController {
   @ApiOkResponse({ description: 'Done; no body' })
   @ApiProblem(409, 'The id belongs to another user’s access key')
   async addUser(@Req() request: AdminRequest, @Query() { accessKey }: AccessKeyNameQuery): Promise<void> {
+    noteTarget(accessKey);
     const body = await this.payloads.read(request, AddUserBody);
     const onlySecret = (body.policy ?? '') === '' && body.status !== 'disabled';
     if (onlySecret) {
@@ -45,6 +46,7 @@ export class IamUsersController {
   @ApiOkResponse({ description: 'Done; no body' })
   @ApiProblem(404, 'There is no such user')
   async removeUser(@Req() request: AdminRequest, @Query() { accessKey }: AccessKeyNameQuery): Promise<void> {
+    noteTarget(accessKey);
     await this.users.remove(request, accessKey);
   }
 
@@ -73,6 +75,7 @@ export class IamUsersController {
   @ApiOkResponse({ description: 'Done; no body' })
   @ApiProblem(404, 'There is no such user')
   async setUserStatus(@Req() request: AdminRequest, @Query() { accessKey, status }: UserStatusQuery): Promise<void> {
+    noteTarget(accessKey);
     const actions = status === 'enabled' ? ['admin:EnableUser'] : ['admin:DisableUser', 'admin:EnableUser'];
     await this.authorizer.require(request, actions, '*');
     await this.users.setStatus(request, accessKey, status);

@@ -316,6 +316,14 @@ describe('identity routes of MinIO', () => {
     expect((await call(root, 'GET', '/accountinfo?prefix-usage=true')).body).toMatchObject({ AccountName: ROOT_USER });
   });
 
+  it('takes encrypted bodies for what they are, whatever byte they begin with', async () => {
+    const salt = Buffer.concat([Buffer.from('{'), Buffer.alloc(31)]);
+    const client = new MadminClient(endpoint, ROOT_USER, ROOT_PASSWORD, 2, undefined, salt);
+    expect(await call(client, 'PUT', '/add-user?accessKey=nan', { secretKey: 'secret-of-nan' })).toMatchObject({
+      status: 200,
+    });
+  });
+
   it('answers the same on RustFS’ paths, in plain JSON', async () => {
     const authorization = `Basic ${Buffer.from(`${ROOT_USER}:${ROOT_PASSWORD}`).toString('base64')}`;
     const fetched = (method: string, path: string, body?: object): Promise<Response> =>
