@@ -242,6 +242,7 @@ describe('what AWS documents', () => {
     ['400 InvalidArgument', 'PUT', `/${BUCKET}/x`, { 'x-amz-tagging': '=value' }, 'x'],
     ['400 InvalidArgument', 'PUT', `/${BUCKET}/x`, { 'x-amz-copy-source': 'no_/bucket-!/x' }, undefined],
     ['412 PreconditionFailed', 'POST', `/${BUCKET}`, { 'content-type': 'text/plain' }, 'key=value'],
+    ['400 InvalidArgument', 'PUT', `/${BUCKET}/x?partNumber=1`, {}, 'part'],
     ['501 NotImplemented', 'DELETE', `/${BUCKET}/standard`, { 'x-amz-if-match-size': '1' }, undefined],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?website`, {}, '<WebsiteConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?replication`, {}, '<ReplicationConfiguration/>'],

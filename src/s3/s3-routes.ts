@@ -179,6 +179,13 @@ const INDEX: ReadonlyMap<string, readonly S3Route[]> = indexRoutes();
  */
 export function routeOf(method: string, request: S3Request, hasHeader: (name: string) => boolean): S3Route {
   const subResource = request.query.size === 0 ? '' : subResourceOf(method, request.query);
+  if (method === 'PUT' && request.query.has('partNumber') && subResource !== 'uploadId') {
+    // What was meant as a part must not become the object.
+    throw new S3Error('InvalidArgument', 'This operation does not accept partNumber without uploadId', {
+      ArgumentName: 'partNumber',
+      ArgumentValue: request.query.get('partNumber') ?? '',
+    });
+  }
   const candidates = INDEX.get(`${method} ${request.resource} ${subResource}`);
   if (candidates === undefined) {
     throw unroutable(method, request.resource, subResource);

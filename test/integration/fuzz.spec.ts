@@ -7,7 +7,12 @@ import { signedOptions } from '../support/raw-request';
 import { TestServer } from '../support/server';
 
 const BUCKET = 'fuzz';
+/** What no request of chance names. */
+const UNTOUCHED = 'untouched';
 const RUNS = 60;
+/** How long to wait for the answer to a request that is whole, and to one that may not be, in milliseconds. */
+const COMPLETE = 20_000;
+const INCOMPLETE = 500;
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'PATCH', 'CONNECT', 'PROPFIND'];
 const SUB_RESOURCES = [...new Set(S3_ROUTES.flatMap(({ query }) => (query === undefined ? [] : [query])))];
 const HEADERS = [
@@ -137,9 +142,10 @@ describe('whatever comes over the wire', () => {
     server = await TestServer.start();
     const s3 = server.s3();
     await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
+    await s3.send(new CreateBucketCommand({ Bucket: UNTOUCHED }));
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     await s3.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
-    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'object', Body: 'content' }));
+    await s3.send(new PutObjectCommand({ Bucket: UNTOUCHED, Key: 'object', Body: 'content' }));
   });
   afterAll(() => server.stop());
 
@@ -166,15 +172,15 @@ describe('whatever comes over the wire', () => {
   ): Promise<void> {
     const stated = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'content-length': String(Buffer.byteLength(body)) };
     const { headers: all } = signedOptions(server, method, path, { ...stated, ...more });
-    assertSensible(await converse(server.endpoint, requestBytes(`${method} ${path} HTTP/1.1`, all, body)));
+    assertSensible(await converse(server.endpoint, requestBytes(`${method} ${path} HTTP/1.1`, all, body), COMPLETE));
   }
 
   /** The worker that served everything before still serves. */
   async function assertAlive(): Promise<void> {
-    const { headers: all } = signedOptions(server, 'GET', `/${BUCKET}/object`, {
+    const { headers: all } = signedOptions(server, 'GET', `/${UNTOUCHED}/object`, {
       'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
     });
-    const answer = await converse(server.endpoint, requestBytes(`GET /${BUCKET}/object HTTP/1.1`, all));
+    const answer = await converse(server.endpoint, requestBytes(`GET /${UNTOUCHED}/object HTTP/1.1`, all), COMPLETE);
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK.*content$/s);
     expect(server.output).not.toMatch(/uncaught|unhandled|worker .*(died|exited|ended)/i);
   }
@@ -193,7 +199,7 @@ describe('whatever comes over the wire', () => {
     );
     await fc.assert(
       fc.asyncProperty(line, all, fc.uint8Array({ maxLength: 64 }), async (first, fields, body) => {
-        assertSensible(await converse(server.endpoint, requestBytes(first, fields, Buffer.from(body))));
+        assertSensible(await converse(server.endpoint, requestBytes(first, fields, Buffer.from(body)), INCOMPLETE));
       }),
       { numRuns: RUNS * 2 },
     );
@@ -293,7 +299,9 @@ describe('whatever comes over the wire', () => {
           'Content-Type': 'multipart/form-data; boundary=x',
           'Content-Length': String(body.length),
         };
-        assertSensible(await converse(server.endpoint, requestBytes(`POST /${BUCKET} HTTP/1.1`, fields, body)));
+        assertSensible(
+          await converse(server.endpoint, requestBytes(`POST /${BUCKET} HTTP/1.1`, fields, body), COMPLETE),
+        );
       }),
       { numRuns: RUNS },
     );
@@ -302,7 +310,7 @@ describe('whatever comes over the wire', () => {
   it('is refused for the reason it has', async () => {
     const host = new URL(server.endpoint).host;
     const ask = (line: string, fields: Record<string, string> = { Host: host }): Promise<string> =>
-      converse(server.endpoint, requestBytes(line, fields));
+      converse(server.endpoint, requestBytes(line, fields), COMPLETE);
     expect(await ask(`TRACE /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
     expect(await ask(`PATCH /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
     expect(await ask(`OPTIONS /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 (400|403) /);

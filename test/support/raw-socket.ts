@@ -1,14 +1,16 @@
 import { connect } from 'node:net';
 
-const LIMIT_MILLIS = 20_000;
+const LIMIT_MILLIS = 30_000;
 
 /**
- * Sends bytes as they are, ends its side of the connection and gives back all that came until the other side ended too.
+ * Sends bytes as they are and gives back all that came until the other side ended the connection.
  *
  * @param endpoint e.g. `http://127.0.0.1:9000`
- * @throws Error when the connection is still open after 20 seconds
+ * @param patience after so many milliseconds without an answer this side ends the connection too, as for a request that
+ *   is not complete and so will never be answered
+ * @throws Error when the connection is still open after 30 seconds
  */
-export function converse(endpoint: string, bytes: Buffer): Promise<string> {
+export function converse(endpoint: string, bytes: Buffer, patience: number): Promise<string> {
   const { hostname, port } = new URL(endpoint);
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port) });
@@ -16,15 +18,20 @@ export function converse(endpoint: string, bytes: Buffer): Promise<string> {
       socket.destroy();
       reject(new Error(`The connection was left open for ${JSON.stringify(bytes.toString('latin1').slice(0, 500))}`));
     }, LIMIT_MILLIS);
+    const quiet = setTimeout(() => socket.end(), patience);
     const chunks: Buffer[] = [];
-    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      quiet.refresh();
+    });
     // A reset is an answer too: the server need not read what it has refused.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       clearTimeout(limit);
+      clearTimeout(quiet);
       resolve(Buffer.concat(chunks).toString('latin1'));
     });
-    socket.end(bytes);
+    socket.write(bytes);
   });
 }
 

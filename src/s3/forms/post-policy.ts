@@ -68,7 +68,7 @@ export function checkPostPolicy(
 /** A field that is missing counts as empty, so an empty prefix is how a policy makes a field optional. */
 function startsWith(field: string, actual: string, prefix: string): boolean {
   // A Content-Type may be a list, of which every member must match.
-  const values = field === 'content-type' ? actual.split(',') : [actual];
+  const values = field === 'content-type' ? actual.split(',').map((value) => value.trim()) : [actual];
   return values.every((value) => value.startsWith(prefix));
 }
 
