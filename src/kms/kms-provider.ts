@@ -82,7 +82,8 @@ export interface KmsProvider {
   readonly capabilities: KmsCapabilities;
   /** Key id used when a request names none. */
   readonly defaultKeyId: string;
-  init(): Promise<void>;
+  /** Prepares what no call should wait for. Connects to nothing, so that a KMS that is down delays no start. */
+  init?(): Promise<void>;
   destroy(): Promise<void>;
   generateDataKey(keyId: string, context: EncryptionContext, options: CallOptions): Promise<ProviderDataKey>;
   /** @param keyVersion as given by {@link generateDataKey}, where the ciphertext does not carry it itself */

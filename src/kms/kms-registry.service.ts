@@ -216,7 +216,7 @@ export class KmsRegistry implements OnModuleInit, OnApplicationShutdown {
     const previous = this.active.get(kms);
     this.active.set(kms, target);
     this.unusable.delete(kms);
-    await target.provider.init().catch((error: unknown) => target.note(error));
+    await target.provider.init?.().catch((error: unknown) => target.note(error));
     this.announce(kms);
     void target.refresh(0);
     this.retire(previous);

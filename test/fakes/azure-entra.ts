@@ -47,8 +47,8 @@ export class FakeEntra {
     return this.tokens.has(authorization?.replace(/^Bearer /, '') ?? '');
   }
 
-  /** Refuses to sign in anybody from now on. */
-  refuse(fault: SignInFault): void {
+  /** Refuses to sign in anybody from now on; undefined signs in again whoever has the right credentials. */
+  refuse(fault: SignInFault | undefined): void {
     this.fault = fault;
   }
 

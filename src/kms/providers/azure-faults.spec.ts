@@ -98,7 +98,7 @@ describe('Azure provider under faults', () => {
     ['Entra ID', signingIn],
   ])('%s hangs: each attempt ends at its time limit', async (_who, where) => {
     const target = open({}, { attemptTimeout: 150, maxRetries: 1 });
-    await target.provider.init();
+    await target.provider.init?.();
     fake.server.inject({ type: 'hang' }, where);
     const started = performance.now();
     await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-timeout' });

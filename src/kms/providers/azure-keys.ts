@@ -3,6 +3,7 @@ import { KmsError } from '../kms-error';
 import type { KeyDescription } from '../kms-provider';
 import type { AzureClient } from './azure-client';
 import type { AzureSettings } from './azure-settings';
+import { isKind } from './provider-parts';
 
 const KEY_NAME = /^[0-9A-Za-z-]{1,127}$/;
 const KEY_VERSION = /^[0-9a-f]{32}$/;
@@ -46,7 +47,7 @@ export class AzureKeys {
     try {
       return describeDeletedKey(await this.client.onKeys(signal, (keys, options) => keys.getDeletedKey(name, options)));
     } catch (error) {
-      if (error instanceof KmsError && (isMissing(error) || error.kind === 'kms-access-denied')) {
+      if (isKind(error, 'kms-key-not-found', 'kms-access-denied')) {
         return undefined;
       }
       throw error;
@@ -122,7 +123,7 @@ export class AzureKeys {
         return found;
       });
     } catch (error) {
-      if (error instanceof KmsError && error.kind === 'kms-access-denied') {
+      if (isKind(error, 'kms-access-denied')) {
         return [];
       }
       throw error;
@@ -132,7 +133,7 @@ export class AzureKeys {
 
 /** Whether a call failed for want of the key or the version. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof KmsError && error.kind === 'kms-key-not-found';
+  return isKind(error, 'kms-key-not-found');
 }
 
 /** @throws KmsError `kms-protocol` when it is none */

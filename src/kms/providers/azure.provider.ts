@@ -5,7 +5,6 @@ import type {
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
@@ -16,6 +15,7 @@ import { AzureKeys, azureKeyVersion, describeAzureKey, describeDeletedKey, isMis
 import type { AzureSettings } from './azure-settings';
 import { checkDeletionWindow } from './deletion-window';
 import { listingPage } from './key-listing';
+import { capabilities } from './provider-parts';
 import { TimedCache } from './timed-cache';
 
 /** How long a rotation made elsewhere may stay unseen. */
@@ -28,17 +28,15 @@ const MAX_VERSIONS = 1_000;
  */
 export class AzureProvider implements KmsProvider {
   readonly type = 'azure';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: false,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: true,
-    scheduleDeletion: true,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities(
+    'createKey',
+    'listKeys',
+    'rotateKey',
+    'enableDisable',
+    'scheduleDeletion',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private readonly client: AzureClient;
   private readonly keys: AzureKeys;

@@ -1,27 +1,20 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import type { EncryptionContext } from '../../common/encryption-context';
 import { requestContext } from '../../common/request-context';
 import { SealedBoxError } from '../../common/sealed-box';
 import { KmsError } from '../kms-error';
-import type {
-  ConnectionTestReport,
-  KeyDescription,
-  KeyPage,
-  KmsCapabilities,
-  KmsProvider,
-  ProviderDataKey,
-} from '../kms-provider';
+import type { ConnectionTestReport, KeyDescription, KeyPage, KmsProvider, ProviderDataKey } from '../kms-provider';
 import type { Keyring, OpenKey } from '../keyring';
 import type { KeyringKind, KeyringRow } from '../keyring.repository';
 import { StepRecorder } from '../step-recorder';
 import { keyringVersionOf, unwrapWithKeyring, wrapWithKeyring } from './builtin-ciphertext';
 import { unwrapAsMinio, wrapAsMinio, type MinioStaticKey } from './builtin-minio-ciphertext';
 import type { BuiltinSettings } from './builtin-settings';
+import { capabilities, contextBytes, KEY_BYTES } from './provider-parts';
 
 /** The key that wraps the data keys of SSE-S3; made by itself, and never to be disabled or deleted. */
 export const SERVER_KEY_ID = 'strongroom-sse-s3';
 
-const KEY_BYTES = 32;
 const KEY_ID = /^\w(?:[\w.@+=-]{0,126}\w)?$/;
 const MIN_DELETION_DAYS = 7;
 const MAX_DELETION_DAYS = 30;
@@ -34,17 +27,16 @@ const SWEEP_INTERVAL = 3_600_000;
  */
 export class BuiltinProvider implements KmsProvider {
   readonly type = 'builtin';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: true,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: true,
-    scheduleDeletion: true,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities(
+    'createKey',
+    'importKey',
+    'listKeys',
+    'rotateKey',
+    'enableDisable',
+    'scheduleDeletion',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private sweeper: NodeJS.Timeout | undefined;
 
@@ -70,7 +62,7 @@ export class BuiltinProvider implements KmsProvider {
     const key = usable(keyId, (await this.open(keyId)) ?? (await this.createOwnKey(keyId)));
     const plaintext = randomBytes(KEY_BYTES);
     const material = versionOf(key, key.latest);
-    const aad = Buffer.from(canonicalContextText(context), 'utf8');
+    const aad = contextBytes(context);
     const ciphertext =
       key.row.kind === 'minio-static'
         ? wrapAsMinio(material, plaintext, aad)
@@ -80,7 +72,7 @@ export class BuiltinProvider implements KmsProvider {
 
   async decryptDataKey(keyId: string, ciphertext: Buffer, context: EncryptionContext): Promise<Buffer> {
     const key = usable(keyId, await this.open(keyId));
-    const aad = Buffer.from(canonicalContextText(context), 'utf8');
+    const aad = contextBytes(context);
     if (key.row.kind === 'minio-static') {
       return unwrapAsMinio(versionOf(key, key.latest), ciphertext, aad);
     }

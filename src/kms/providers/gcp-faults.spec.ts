@@ -92,7 +92,7 @@ describe('Google Cloud provider under faults', () => {
 
   it('hangs: each attempt ends at its time limit', async () => {
     const target = open({ attemptTimeout: 60, maxRetries: 1 });
-    await target.provider.init();
+    await target.provider.init?.();
     fake.server.inject({ type: 'hang' });
     const started = performance.now();
     await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-timeout' });
@@ -225,7 +225,7 @@ describe('Google Cloud provider under faults', () => {
         { attemptTimeout: 150, maxRetries: 1 },
         { credentials_json: fake.tokens.workload(fake.url, subject) },
       );
-      await target.provider.init();
+      await target.provider.init?.();
       fake.server.inject({ type: 'hang' }, ({ path }) => path === '/v1/token');
       await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-timeout' });
       fake.server.clearFaults();

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import type { EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
   CallOptions,
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
@@ -20,8 +19,8 @@ import { gcpKeyVersion, GcpKeyNames } from './gcp-key-name';
 import { gcpRoleRemedy, REQUIRED_PERMISSIONS } from './gcp-roles';
 import type { GcpSettings } from './gcp-settings';
 import { listingPage } from './key-listing';
+import { capabilities, contextBytes, isKind, KEY_BYTES, receivedDataKey, withPermissionRemedy } from './provider-parts';
 
-const KEY_BYTES = 32;
 const MAX_CIPHERTEXT_BYTES = 65_536;
 const LIST_PAGE = 1_000;
 
@@ -31,17 +30,15 @@ const LIST_PAGE = 1_000;
  */
 export class GcpProvider implements KmsProvider {
   readonly type = 'gcp';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: false,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: true,
-    scheduleDeletion: true,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities(
+    'createKey',
+    'listKeys',
+    'rotateKey',
+    'enableDisable',
+    'scheduleDeletion',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private readonly client: GcpClient;
   private readonly names: GcpKeyNames;
@@ -89,7 +86,7 @@ export class GcpProvider implements KmsProvider {
     if (ciphertext.length === 0 || ciphertext.length > MAX_CIPHERTEXT_BYTES) {
       throw new KmsError('kms-invalid-ciphertext', `The wrapped data key is not one of ${this.kms}`);
     }
-    const associated = associatedData(context);
+    const associated = contextBytes(context);
     const answer = await this.explained(resource, () =>
       this.client.call(
         'decrypt',
@@ -117,11 +114,7 @@ export class GcpProvider implements KmsProvider {
       plaintext.fill(0);
       throw gcpDamage(this.kms);
     }
-    if (plaintext.length !== KEY_BYTES) {
-      plaintext.fill(0);
-      throw new KmsError('kms-protocol', `${this.kms} returned a data key that is not ${KEY_BYTES} bytes long`);
-    }
-    return plaintext;
+    return receivedDataKey(this.kms, plaintext);
   }
 
   async describeKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
@@ -201,7 +194,7 @@ export class GcpProvider implements KmsProvider {
     options: CallOptions,
   ): Promise<Omit<ProviderDataKey, 'plaintext'>> {
     const { resource, keyId } = handle;
-    const associated = associatedData(context);
+    const associated = contextBytes(context);
     const encrypt = () =>
       this.client.call(
         'encrypt',
@@ -259,16 +252,9 @@ export class GcpProvider implements KmsProvider {
     try {
       return await work();
     } catch (error) {
-      if (isKind(error, 'kms-access-denied') && error.remedy === undefined) {
-        throw new KmsError(error.kind, error.message, { cause: error.cause, remedy: gcpRoleRemedy(resource) });
-      }
-      throw error;
+      throw withPermissionRemedy(error, () => gcpRoleRemedy(resource));
     }
   }
-}
-
-function associatedData(context: EncryptionContext): Buffer {
-  return Buffer.from(canonicalContextText(context), 'utf8');
 }
 
 function bytesOf(value: Uint8Array | string | null | undefined): Buffer {
@@ -276,8 +262,4 @@ function bytesOf(value: Uint8Array | string | null | undefined): Buffer {
     return Buffer.from(value, 'base64');
   }
   return value ? Buffer.from(value) : Buffer.alloc(0);
-}
-
-function isKind(error: unknown, kind: KmsError['kind']): error is KmsError {
-  return error instanceof KmsError && error.kind === kind;
 }

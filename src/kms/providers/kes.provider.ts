@@ -1,11 +1,10 @@
-import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import type { EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
   CallOptions,
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
@@ -14,8 +13,18 @@ import { testKesConnection } from './kes-connection-test';
 import { kesPolicyRemedy } from './kes-policy';
 import { KES_KEY_NAME, type KesSettings } from './kes-settings';
 import { literalPrefix, pageOfNames } from './key-pattern';
+import {
+  assertKeyMaterial,
+  capabilities,
+  contextBytes,
+  describeListed,
+  impossibleKeyName,
+  isKind,
+  momentOf,
+  receivedDataKey,
+  withPermissionRemedy,
+} from './provider-parts';
 
-const KEY_BYTES = 32;
 const DESCRIBE_AT_ONCE = 8;
 
 /**
@@ -24,17 +33,7 @@ const DESCRIBE_AT_ONCE = 8;
  */
 export class KesProvider implements KmsProvider {
   readonly type = 'kes';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: true,
-    listKeys: true,
-    rotateKey: false,
-    enableDisable: false,
-    scheduleDeletion: false,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: false,
-  };
+  readonly capabilities = capabilities('createKey', 'importKey', 'listKeys', 'bindsContext');
   readonly defaultKeyId: string;
   private readonly client: KesClient;
 
@@ -47,11 +46,6 @@ export class KesProvider implements KmsProvider {
     this.client = new KesClient(kms, settings);
   }
 
-  /** Connects to nothing, so that a KES that is down delays no start. */
-  async init(): Promise<void> {
-    return Promise.resolve();
-  }
-
   async destroy(): Promise<void> {
     await this.client.close();
   }
@@ -61,11 +55,11 @@ export class KesProvider implements KmsProvider {
     const body = { context: contextBase64(context) };
     const generate = (): Promise<KesObject> => this.put(`/v1/key/generate/${keyId}`, body, signal);
     const answer = await generate().catch(async (error: unknown) => {
-      if (!isMissing(error) || keyId !== this.defaultKeyId || !this.settings.createKey) {
+      if (!isKind(error, 'kms-key-not-found') || keyId !== this.defaultKeyId || !this.settings.createKey) {
         throw error;
       }
       await this.put(`/v1/key/create/${keyId}`, undefined, signal).catch((failure: unknown) => {
-        if (!(failure instanceof KmsError && failure.kind === 'kms-key-exists')) {
+        if (!isKind(failure, 'kms-key-exists')) {
           throw failure;
         }
       });
@@ -101,7 +95,7 @@ export class KesProvider implements KmsProvider {
       keyId,
       state: 'enabled',
       algorithm: typeof algorithm === 'string' ? algorithm : 'unknown',
-      createdAt: typeof createdAt === 'string' ? dateOf(createdAt) : undefined,
+      createdAt: typeof createdAt === 'string' ? momentOf(createdAt) : undefined,
       createdBy: typeof createdBy === 'string' && createdBy !== '' ? createdBy : undefined,
     };
   }
@@ -116,7 +110,7 @@ export class KesProvider implements KmsProvider {
       }
     } catch (error) {
       // Many a policy leaves out the status; the version is told to anybody who comes with a certificate.
-      if (!(error instanceof KmsError && error.kind === 'kms-access-denied')) {
+      if (!isKind(error, 'kms-access-denied')) {
         throw error;
       }
       await this.client.get('/version', signal);
@@ -135,9 +129,7 @@ export class KesProvider implements KmsProvider {
 
   async importKey(keyId: string, material: Buffer, options: CallOptions): Promise<KeyDescription> {
     this.checkName(keyId);
-    if (material.length !== KEY_BYTES) {
-      throw new KmsError('kms-invalid-request', `A key of ${this.kms} is ${KEY_BYTES} bytes long`);
-    }
+    assertKeyMaterial(this.kms, material);
     const body = { key: material.toString('base64'), cipher: 'AES256' };
     await this.put(`/v1/key/import/${keyId}`, body, options.signal);
     return this.describeCreated(keyId, options);
@@ -150,23 +142,14 @@ export class KesProvider implements KmsProvider {
     const keys: KeyDescription[] = [];
     for (let at = 0; at < page.names.length; at += DESCRIBE_AT_ONCE) {
       const some = page.names.slice(at, at + DESCRIBE_AT_ONCE);
-      keys.push(...(await Promise.all(some.map((name) => this.describeListed(name, options)))));
+      keys.push(...(await Promise.all(some.map((name) => describeListed(name, this.describeKey(name, options))))));
     }
     return { keys, nextMarker: page.nextMarker };
   }
 
-  private async describeListed(name: string, options: CallOptions): Promise<KeyDescription> {
-    return this.describeKey(name, options).catch((error: unknown) => {
-      if (error instanceof KmsError && !error.retryable) {
-        return { keyId: name, state: 'enabled', algorithm: 'unknown' };
-      }
-      throw error;
-    });
-  }
-
   /** The permission to create does not include the one to describe. */
   private async describeCreated(keyId: string, options: CallOptions): Promise<KeyDescription> {
-    return this.describeListed(keyId, options);
+    return describeListed(keyId, this.describeKey(keyId, options));
   }
 
   private async get(path: string, signal: AbortSignal): Promise<KesObject> {
@@ -178,25 +161,17 @@ export class KesProvider implements KmsProvider {
   }
 
   private fail(error: unknown): never {
-    if (error instanceof KmsError && error.kind === 'kms-access-denied') {
-      const remedy = kesPolicyRemedy(this.settings);
-      throw new KmsError(error.kind, error.message, { cause: error.cause, remedy });
-    }
-    throw error;
+    throw withPermissionRemedy(error, () => kesPolicyRemedy(this.settings));
   }
 
   private checkName(keyId: string): void {
     if (!KES_KEY_NAME.test(keyId)) {
-      throw new KmsError('kms-key-not-found', `${keyId.slice(0, 64)} cannot be the name of a key in ${this.kms}`);
+      throw impossibleKeyName(this.kms, keyId);
     }
   }
 
   private readKey(base64: unknown): Buffer {
-    const key = this.readBytes(base64, 'a data key');
-    if (key.length !== KEY_BYTES) {
-      throw new KmsError('kms-protocol', `${this.kms} returned a data key that is not ${KEY_BYTES} bytes long`);
-    }
-    return key;
+    return receivedDataKey(this.kms, this.readBytes(base64, 'a data key'));
   }
 
   private readBytes(base64: unknown, what: string): Buffer {
@@ -208,15 +183,6 @@ export class KesProvider implements KmsProvider {
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof KmsError && error.kind === 'kms-key-not-found';
-}
-
 function contextBase64(context: EncryptionContext): string {
-  return Buffer.from(canonicalContextText(context), 'utf8').toString('base64');
-}
-
-function dateOf(text: string): Date | undefined {
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  return contextBytes(context).toString('base64');
 }

@@ -5,7 +5,6 @@ import type {
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
@@ -14,6 +13,7 @@ import { Pkcs11Client, type StartThread } from './pkcs11-client';
 import { testPkcs11Connection } from './pkcs11-connection-test';
 import type { Pkcs11DataKey, Pkcs11KeyVersion } from './pkcs11-port';
 import { PKCS11_KEY_LABEL, type Pkcs11Settings } from './pkcs11-settings';
+import { capabilities } from './provider-parts';
 
 /**
  * An HSM behind its PKCS#11 library. Keys are AES-256 key objects found by their label; they wrap by AES-GCM inside the
@@ -21,17 +21,7 @@ import { PKCS11_KEY_LABEL, type Pkcs11Settings } from './pkcs11-settings';
  */
 export class Pkcs11Provider implements KmsProvider {
   readonly type = 'pkcs11';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: false,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: false,
-    scheduleDeletion: false,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities('createKey', 'listKeys', 'rotateKey', 'bindsContext', 'keyVersions');
   readonly defaultKeyId: string;
   private readonly client: Pkcs11Client;
 
@@ -43,11 +33,6 @@ export class Pkcs11Provider implements KmsProvider {
   ) {
     this.defaultKeyId = settings.keyName;
     this.client = new Pkcs11Client(kms, settings, startThread);
-  }
-
-  /** Loads nothing, so that an HSM that is away delays no start. */
-  async init(): Promise<void> {
-    return Promise.resolve();
   }
 
   async destroy(): Promise<void> {

@@ -1,4 +1,5 @@
 import { KmsError } from '../kms-error';
+import { ifThere } from './provider-parts';
 import { objectOf, textOf, type VaultObject } from './vault-client';
 import type { KvVersion, VaultKvSettings } from './vault-kv-settings';
 import type { VaultSession } from './vault-session';
@@ -34,22 +35,19 @@ export class VaultKvStore {
   /** Undefined when there is no value. @throws KmsError */
   async read(path: string, signal: AbortSignal): Promise<KvEntry | undefined> {
     const versioned = (await this.version(signal)) === '2';
-    try {
-      const data = objectOf((await this.session.read(this.path('data', path, versioned), signal))['data']);
-      if (!versioned) {
-        return { data, revision: 0 };
-      }
-      const value = data['data'];
-      const revision = objectOf(data['metadata'])['version'];
-      return value === null || value === undefined
-        ? undefined
-        : { data: objectOf(value), revision: typeof revision === 'number' ? revision : 0 };
-    } catch (error) {
-      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
-        return undefined;
-      }
-      throw error;
+    const answer = await ifThere(this.session.read(this.path('data', path, versioned), signal));
+    if (answer === undefined) {
+      return undefined;
     }
+    const data = objectOf(answer['data']);
+    if (!versioned) {
+      return { data, revision: 0 };
+    }
+    const value = data['data'];
+    const revision = objectOf(data['metadata'])['version'];
+    return value === null || value === undefined
+      ? undefined
+      : { data: objectOf(value), revision: typeof revision === 'number' ? revision : 0 };
   }
 
   /**
@@ -75,16 +73,10 @@ export class VaultKvStore {
   /** Names directly below a path, without folders. @throws KmsError */
   async list(path: string, signal: AbortSignal): Promise<string[]> {
     const versioned = (await this.version(signal)) === '2';
-    try {
-      const { data } = await this.session.listByVerb(`${this.path('metadata', path, versioned)}/`, signal);
-      const names = objectOf(data)['keys'];
-      return Array.isArray(names) ? names.map(String).filter((name) => !name.endsWith('/')) : [];
-    } catch (error) {
-      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
-        return [];
-      }
-      throw error;
-    }
+    const listed = this.session.listByVerb(`${this.path('metadata', path, versioned)}/`, signal);
+    const { data } = (await ifThere(listed)) ?? {};
+    const names = objectOf(data)['keys'];
+    return Array.isArray(names) ? names.map(String).filter((name) => !name.endsWith('/')) : [];
   }
 
   private path(part: 'data' | 'metadata', path: string, versioned: boolean): string {

@@ -1,17 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import type { EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
   CallOptions,
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
 } from '../kms-provider';
 import { keyringVersionOf, unwrapWithKeyring, wrapWithKeyring } from './builtin-ciphertext';
 import { pageOfNames } from './key-pattern';
+import {
+  assertKeyMaterial,
+  capabilities,
+  contextBytes,
+  describeListed,
+  impossibleKeyName,
+  KEY_BYTES,
+  momentOf,
+  withPermissionRemedy,
+} from './provider-parts';
 import { TimedCache } from './timed-cache';
 import { VaultAuth } from './vault-auth';
 import { VaultClient } from './vault-client';
@@ -22,7 +31,6 @@ import { KV_KEY_NAME, type VaultKvSettings } from './vault-kv-settings';
 import { VaultKvStore } from './vault-kv-store';
 import { VaultSession } from './vault-session';
 
-const KEY_BYTES = 32;
 /** Milliseconds after which a key that was disabled or removed in Vault by others is out of use here. */
 const KEY_AGE = 30_000;
 const MAX_CACHED = 1_000;
@@ -36,17 +44,15 @@ const DESCRIBE_AT_ONCE = 8;
  */
 export class VaultKvProvider implements KmsProvider {
   readonly type = 'vault_kv';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: true,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: true,
-    scheduleDeletion: false,
-    rewrap: false,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities(
+    'createKey',
+    'importKey',
+    'listKeys',
+    'rotateKey',
+    'enableDisable',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private readonly client: VaultClient;
   private readonly auth: VaultAuth;
@@ -69,11 +75,6 @@ export class VaultKvProvider implements KmsProvider {
     this.keys = new VaultKvKeys(kms, this.store, settings.keyPrefix);
   }
 
-  /** Connects to nothing, so that a Vault that is down delays no start. */
-  async init(): Promise<void> {
-    return Promise.resolve();
-  }
-
   async destroy(): Promise<void> {
     this.auth.destroy();
     this.materials.clear();
@@ -88,7 +89,7 @@ export class VaultKvProvider implements KmsProvider {
     const wrapped = wrapWithKeyring(
       { keyId: boundName(keyId, materialId), version, material },
       plaintext,
-      aad(context),
+      contextBytes(context),
     );
     return {
       plaintext,
@@ -112,7 +113,11 @@ export class VaultKvProvider implements KmsProvider {
     const wrapped = ciphertext.subarray(MATERIAL_ID_BYTES);
     const version = keyringVersionOf(wrapped);
     const material = await this.material(keyId, materialId, signal);
-    return unwrapWithKeyring({ keyId: boundName(keyId, materialId), version, material }, wrapped, aad(context));
+    return unwrapWithKeyring(
+      { keyId: boundName(keyId, materialId), version, material },
+      wrapped,
+      contextBytes(context),
+    );
   }
 
   async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
@@ -126,14 +131,7 @@ export class VaultKvProvider implements KmsProvider {
     if (sealed === true) {
       throw new KmsError('kms-sealed', `${this.kms} is sealed`, { remedy: 'Unseal it.' });
     }
-    try {
-      await this.session.read('auth/token/lookup-self', signal);
-    } catch (error) {
-      // A good token may lack the permission to look itself up.
-      if (!(error instanceof KmsError && error.kind === 'kms-access-denied')) {
-        throw error;
-      }
-    }
+    await this.session.lookUp(signal);
   }
 
   async testConnection({ signal }: CallOptions): Promise<ConnectionTestReport> {
@@ -146,9 +144,7 @@ export class VaultKvProvider implements KmsProvider {
   }
 
   async importKey(keyId: string, material: Buffer, options: CallOptions): Promise<KeyDescription> {
-    if (material.length !== KEY_BYTES) {
-      throw new KmsError('kms-invalid-request', `A key of ${this.kms} is ${KEY_BYTES} bytes long`);
-    }
+    assertKeyMaterial(this.kms, material);
     return this.insert(keyId, material, options);
   }
 
@@ -163,7 +159,9 @@ export class VaultKvProvider implements KmsProvider {
     const keys: KeyDescription[] = [];
     for (let at = 0; at < page.names.length; at += DESCRIBE_AT_ONCE) {
       const some = page.names.slice(at, at + DESCRIBE_AT_ONCE);
-      keys.push(...(await Promise.all(some.map((name) => this.describeListed(name, signal)))));
+      keys.push(
+        ...(await Promise.all(some.map((name) => describeListed(name, this.key(name, signal).then(describe))))),
+      );
     }
     return { keys, nextMarker: page.nextMarker };
   }
@@ -235,32 +233,17 @@ export class VaultKvProvider implements KmsProvider {
     );
   }
 
-  private async describeListed(name: string, signal: AbortSignal): Promise<KeyDescription> {
-    try {
-      return describe(await this.key(name, signal));
-    } catch (error) {
-      if (error instanceof KmsError && !error.retryable) {
-        return { keyId: name, state: 'enabled', algorithm: 'unknown' };
-      }
-      throw error;
-    }
-  }
-
   private async guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof KmsError && error.kind === 'kms-access-denied' && error.remedy === undefined) {
-        const remedy = vaultKvPolicyRemedy(this.settings);
-        throw new KmsError(error.kind, error.message, { cause: error.cause, remedy });
-      }
-      throw error;
+      throw withPermissionRemedy(error, () => vaultKvPolicyRemedy(this.settings));
     }
   }
 
   private checkName(keyId: string): void {
     if (!KV_KEY_NAME.test(keyId)) {
-      throw new KmsError('kms-key-not-found', `${keyId.slice(0, 64)} cannot be the name of a key in ${this.kms}`);
+      throw impossibleKeyName(this.kms, keyId);
     }
   }
 
@@ -278,14 +261,10 @@ function boundName(keyId: string, materialId: string): string {
   return `${keyId}/${materialId}`;
 }
 
-function aad(context: EncryptionContext): Buffer {
-  return Buffer.from(canonicalContextText(context), 'utf8');
-}
-
 function describe(key: KvKey): KeyDescription {
   const versions = key.versions.map(({ version, createdAt }) => ({
     version: String(version),
-    createdAt: dateOf(createdAt),
+    createdAt: momentOf(createdAt),
   }));
   return {
     keyId: key.keyId,
@@ -295,9 +274,4 @@ function describe(key: KvKey): KeyDescription {
     versions,
     createdAt: versions[0]?.createdAt,
   };
-}
-
-function dateOf(text: string): Date | undefined {
-  const date = new Date(text);
-  return Number.isNaN(date.getTime()) ? undefined : date;
 }

@@ -14,6 +14,18 @@ export class VaultSession {
     return this.authorised((token) => this.client.read(path, { token, signal }));
   }
 
+  /** Asks whether the token is good. @throws KmsError */
+  async lookUp(signal: AbortSignal): Promise<void> {
+    try {
+      await this.read('auth/token/lookup-self', signal);
+    } catch (error) {
+      // A good token may lack the permission to look itself up.
+      if (!isDenied(error)) {
+        throw error;
+      }
+    }
+  }
+
   /** @throws KmsError */
   async list(path: string, signal: AbortSignal): Promise<VaultObject> {
     return this.authorised((token) => this.client.list(path, { token, signal }));

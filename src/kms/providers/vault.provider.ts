@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { canonicalContextText, type EncryptionContext } from '../../common/encryption-context';
+import type { EncryptionContext } from '../../common/encryption-context';
 import { KmsError } from '../kms-error';
 import type {
   BoundDataKey,
@@ -7,12 +7,21 @@ import type {
   ConnectionTestReport,
   KeyDescription,
   KeyPage,
-  KmsCapabilities,
   KmsProvider,
   ProviderDataKey,
   ProviderWrappedKey,
 } from '../kms-provider';
 import { listingPage } from './key-listing';
+import {
+  capabilities,
+  contextBytes,
+  ifThere,
+  impossibleKeyName,
+  isKind,
+  KEY_BYTES,
+  receivedDataKey,
+  withPermissionRemedy,
+} from './provider-parts';
 import { VaultAuth } from './vault-auth';
 import { objectOf, textOf, VaultClient, type VaultObject } from './vault-client';
 import { testVaultConnection } from './vault-connection-test';
@@ -22,7 +31,6 @@ import { vaultPolicyRemedy } from './vault-policy';
 import { VaultSession } from './vault-session';
 import { TRANSIT_KEY_NAME, type VaultSettings } from './vault-settings';
 
-const KEY_BYTES = 32;
 const DESCRIPTION_AGE = 300_000;
 const MAX_DESCRIPTIONS = 1_000;
 const CIPHERTEXT = /^vault:v(\d+):[A-Za-z0-9+/]+=*$/;
@@ -41,17 +49,7 @@ interface CachedKey {
  */
 export class VaultProvider implements KmsProvider {
   readonly type = 'vault';
-  readonly capabilities: KmsCapabilities = {
-    createKey: true,
-    importKey: false,
-    listKeys: true,
-    rotateKey: true,
-    enableDisable: false,
-    scheduleDeletion: false,
-    rewrap: true,
-    bindsContext: true,
-    keyVersions: true,
-  };
+  readonly capabilities = capabilities('createKey', 'listKeys', 'rotateKey', 'rewrap', 'bindsContext', 'keyVersions');
   readonly batchSize = 100;
   readonly defaultKeyId: string;
   private readonly client: VaultClient;
@@ -68,11 +66,6 @@ export class VaultProvider implements KmsProvider {
     this.client = new VaultClient(kms, settings);
     this.auth = new VaultAuth(this.client, settings.credentials, settings.timeout);
     this.session = new VaultSession(this.client, this.auth);
-  }
-
-  /** Connects to nothing: the first call logs in, so that a Vault that is down delays no start. */
-  async init(): Promise<void> {
-    return Promise.resolve();
   }
 
   async destroy(): Promise<void> {
@@ -172,14 +165,7 @@ export class VaultProvider implements KmsProvider {
     if (health['initialized'] === false) {
       throw new KmsError('kms-unavailable', `${this.kms} is not initialised`, { remedy: 'Initialise Vault.' });
     }
-    try {
-      await this.session.read('auth/token/lookup-self', signal);
-    } catch (error) {
-      // A good token may lack the permission to look itself up.
-      if (!(error instanceof KmsError && error.kind === 'kms-access-denied')) {
-        throw error;
-      }
-    }
+    await this.session.lookUp(signal);
   }
 
   async testConnection({ signal }: CallOptions): Promise<ConnectionTestReport> {
@@ -190,13 +176,7 @@ export class VaultProvider implements KmsProvider {
   /** Makes a derived key: it binds the context by itself and lets Vault rewrap. */
   async createKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
     this.checkName(keyId);
-    const existing = await this.describeKey(keyId, options).catch((error: unknown) => {
-      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
-        return undefined;
-      }
-      throw error;
-    });
-    if (existing) {
+    if (await ifThere(this.describeKey(keyId, options))) {
       throw new KmsError('kms-key-exists', `${this.kms} already has a key ${keyId}`);
     }
     await this.create(keyId, options.signal);
@@ -262,10 +242,7 @@ export class VaultProvider implements KmsProvider {
     try {
       return await work(key);
     } catch (error) {
-      if (
-        error instanceof KmsError &&
-        (error.kind === 'kms-key-not-found' || error.kind === 'kms-invalid-ciphertext')
-      ) {
+      if (isKind(error, 'kms-key-not-found', 'kms-invalid-ciphertext')) {
         this.keys.delete(keyId);
       }
       throw this.withRemedy(error);
@@ -296,7 +273,7 @@ export class VaultProvider implements KmsProvider {
     try {
       return readVaultKey(this.kms, keyId, await this.session.read(this.path('keys', keyId), signal));
     } catch (error) {
-      const missing = error instanceof KmsError && error.kind === 'kms-key-not-found';
+      const missing = isKind(error, 'kms-key-not-found');
       if (!missing || keyId !== this.defaultKeyId || !this.settings.createKey) {
         throw missing ? this.keyMissing(keyId, error) : this.withRemedy(error);
       }
@@ -315,14 +292,11 @@ export class VaultProvider implements KmsProvider {
 
   private async keyNames(signal: AbortSignal): Promise<string[]> {
     try {
-      const { data } = await this.session.list(`${this.settings.mountPath}/keys`, signal);
+      // Vault answers 404 to the list of nothing.
+      const { data } = (await ifThere(this.session.list(`${this.settings.mountPath}/keys`, signal))) ?? {};
       const names = objectOf(data)['keys'];
       return Array.isArray(names) ? names.map(String) : [];
     } catch (error) {
-      // Vault answers 404 to the list of nothing.
-      if (error instanceof KmsError && error.kind === 'kms-key-not-found') {
-        return [];
-      }
       throw this.withRemedy(error);
     }
   }
@@ -333,16 +307,12 @@ export class VaultProvider implements KmsProvider {
 
   private checkName(keyId: string): void {
     if (!TRANSIT_KEY_NAME.test(keyId) || keyId.length > 256) {
-      throw new KmsError('kms-key-not-found', `${keyId.slice(0, 64)} cannot be the name of a key in ${this.kms}`);
+      throw impossibleKeyName(this.kms, keyId);
     }
   }
 
   private readPlaintext(base64: unknown): Buffer {
-    const plaintext = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.alloc(0);
-    if (plaintext.length !== KEY_BYTES) {
-      throw new KmsError('kms-protocol', `${this.kms} returned a data key that is not ${KEY_BYTES} bytes long`);
-    }
-    return plaintext;
+    return receivedDataKey(this.kms, typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.alloc(0));
   }
 
   private readCiphertext(text: unknown): { ciphertext: Buffer; keyVersion: string } {
@@ -359,15 +329,12 @@ export class VaultProvider implements KmsProvider {
   }
 
   private withRemedy(error: unknown): unknown {
-    if (!(error instanceof KmsError) || error.kind !== 'kms-access-denied') {
-      return error;
-    }
-    return new KmsError(error.kind, error.message, { cause: error.cause, remedy: vaultPolicyRemedy(this.settings) });
+    return withPermissionRemedy(error, () => vaultPolicyRemedy(this.settings));
   }
 }
 
 function contextBase64(context: EncryptionContext): string {
-  return Buffer.from(canonicalContextText(context), 'utf8').toString('base64');
+  return contextBytes(context).toString('base64');
 }
 
 function binding(key: VaultKey, context: string): { context: string } | { associated_data: string } {
