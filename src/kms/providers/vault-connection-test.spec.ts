@@ -22,6 +22,7 @@ describe('Vault connection test', () => {
       'transit/keys/key': ['read'],
       'transit/datakey/plaintext/key': ['update'],
       'transit/decrypt/key': ['update'],
+      'transit/rewrap/key': ['update'],
       'transit/keys/key/rotate': ['update'],
       'transit/keys': ['list'],
     });
