@@ -223,7 +223,7 @@ describe('Google Cloud provider under faults', () => {
     it('are exchanged without an end: each attempt ends at its time limit', async () => {
       const subject = await fileOf('token', fake.tokens.subjectToken);
       const target = open(
-        { attemptTimeout: 150, maxRetries: 1 },
+        { attemptTimeout: 1_000, maxRetries: 1 },
         { credentials_json: fake.tokens.workload(fake.url, subject) },
       );
       await target.provider.init?.();
