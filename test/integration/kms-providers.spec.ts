@@ -37,7 +37,7 @@ interface Kms {
 
 describe('every kind of KMS, from its document to its objects', () => {
   const kinds = new Map<string, Kms>();
-  const closing: (() => Promise<unknown> | void)[] = [];
+  const closing: (() => Promise<void>)[] = [];
   let hsm: SoftHsm | undefined;
   let first: TestServer;
   let server: TestServer;
@@ -61,7 +61,7 @@ describe('every kind of KMS, from its document to its objects', () => {
       hsm = await startSoftHsm({ objects: PIN });
       const token = { library, token_label: 'objects', pin: PIN };
       kinds.set('pkcs11', { document: { ...token, key_name: 'objects', create_key: true }, secrets: [PIN] });
-      closing.push(() => hsm?.close());
+      closing.push(async () => hsm?.close());
     }
     server = first = await start();
     s3 = server.s3();
