@@ -148,7 +148,7 @@ export class ChainProblemDto {
   @ApiProperty()
   sequence!: number;
 
-  @ApiProperty({ enum: ['altered', 'missing', 'head'] })
+  @ApiProperty({ enum: ['altered', 'missing', 'head', 'cut'] })
   reason!: string;
 }
 

@@ -12,6 +12,13 @@ export interface ChainHead {
   readonly seal: Buffer | null;
 }
 
+/** Where older records were removed: the last of them. */
+export interface ChainCut {
+  readonly sequence: number;
+  readonly hash: Buffer;
+  readonly seal: Buffer;
+}
+
 /**
  * The keyed hashes of the audit log. The key is derived from the root key, so whoever can write to the database but does
  * not hold the root key can neither alter a record nor add one unnoticed. The seal of the head ties the number of records
@@ -58,7 +65,19 @@ export class AuditChain {
     if (head.seal === null) {
       return head.sequence === 0 && head.hash.equals(CHAIN_START);
     }
-    const expected = this.seal(head.sequence, head.hash);
-    return head.seal.length === expected.length && timingSafeEqual(head.seal, expected);
+    return isEqual(head.seal, this.seal(head.sequence, head.hash));
   }
+
+  sealCut(sequence: number, hash: Buffer): Buffer {
+    return createHmac('sha256', this.key).update(`cut/${sequence}/`).update(hash).digest();
+  }
+
+  /** Whether the log was cut by a holder of the root key. */
+  holdsCut(cut: ChainCut): boolean {
+    return isEqual(cut.seal, this.sealCut(cut.sequence, cut.hash));
+  }
+}
+
+function isEqual(given: Buffer, expected: Buffer): boolean {
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -24,9 +24,9 @@ export interface ChainReport {
   readonly headHash: string;
   /**
    * The first break: `altered` (a record does not fit the one before), `missing` (a record is gone), `head` (records were
-   * cut off or added behind the head).
+   * cut off or added behind the head), `cut` (the old end was not cut by this store).
    */
-  readonly problem?: { readonly sequence: number; readonly reason: 'altered' | 'missing' | 'head' };
+  readonly problem?: { readonly sequence: number; readonly reason: 'altered' | 'missing' | 'head' | 'cut' };
 }
 
 /** Reads and checks the audit log. */
@@ -50,14 +50,15 @@ export class AuditReader {
   }
 
   /**
-   * Recomputes the chain up to the head as it is now.
+   * Recomputes the chain from where it was last cut up to the head as it is now.
    * @param from first record to check; the one before is then taken as it is
    */
   async verify(from = 1): Promise<ChainReport> {
-    const { head, last } = await this.repository.head();
-    const first = Math.max(1, from);
-    let previous = CHAIN_START;
-    if (first > 1) {
+    const { head, last, cut } = await this.repository.ends();
+    const oldest = (cut?.sequence ?? 0) + 1;
+    const first = Math.max(oldest, from);
+    let previous = cut?.hash ?? CHAIN_START;
+    if (first > oldest) {
       const [anchor] = await this.repository.readOn(first - 1, first - 1, 1);
       previous = anchor?.hash ?? CHAIN_START;
     }
@@ -70,10 +71,17 @@ export class AuditReader {
       headHash: head.hash.toString('hex'),
       ...(problem === undefined ? {} : { problem }),
     });
+    if (cut !== undefined && !this.chain.holdsCut(cut)) {
+      return report({ sequence: cut.sequence, reason: 'cut' });
+    }
     while (next <= head.sequence) {
       const page = await this.repository.readOn(next, head.sequence, PAGE);
-      if (page.length === 0) {
-        return report({ sequence: next, reason: 'missing' });
+      if (page[0]?.record.sequence !== next) {
+        // Cut off meanwhile by the retention, or gone.
+        const cutNow = (await this.repository.ends()).cut;
+        return cutNow !== undefined && cutNow.sequence >= next
+          ? this.verify(from)
+          : report({ sequence: next, reason: 'missing' });
       }
       for (const { record, hash } of page) {
         if (record.sequence !== next) {

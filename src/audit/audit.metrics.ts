@@ -16,6 +16,16 @@ export const auditPending = new Gauge({
   help: 'Events waiting to be written to the audit log',
 });
 
+export const auditCutRecords = new Counter({
+  name: 'strongroom_audit_cut_records_total',
+  help: 'Records removed from the audit log because their retention was over',
+});
+
+export const auditCutRefusals = new Counter({
+  name: 'strongroom_audit_cut_refusals_total',
+  help: 'Times that the audit log was not cut because its old end does not authenticate',
+});
+
 export const auditFailures = new Counter({
   name: 'strongroom_audit_write_failures_total',
   help: 'Failed attempts to write to the audit log',

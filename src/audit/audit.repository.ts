@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database';
 import type { Queryable, Statement } from '../database/statement';
-import type { ChainHead } from './audit-chain';
+import type { ChainCut, ChainHead } from './audit-chain';
 import type { AuditRecord } from './audit-record';
 
 /** What to look for; absent means anything. */
@@ -23,6 +23,16 @@ export interface ChainedRecord {
   readonly hash: Buffer;
 }
 
+interface HeadRow {
+  readonly sequence: string;
+  readonly hash: Buffer;
+  readonly seal: Buffer | null;
+  readonly last: string;
+  readonly cut_sequence: string | null;
+  readonly cut_hash: Buffer | null;
+  readonly cut_seal: Buffer | null;
+}
+
 interface Row extends Omit<AuditRecord, 'sequence'> {
   readonly sequence: string;
   readonly hash: Buffer;
@@ -39,8 +49,9 @@ const LOCK_HEAD: Statement = {
 
 const READ_HEAD: Statement = {
   name: 'audit.read-head',
-  text: `SELECT sequence, hash, seal, (SELECT coalesce(max(sequence), 0) FROM audit_record) AS last
-    FROM audit_head WHERE id = 1`,
+  text: `SELECT h.sequence, h.hash, h.seal, (SELECT coalesce(max(sequence), 0) FROM audit_record) AS last,
+      c.sequence AS cut_sequence, c.hash AS cut_hash, c.seal AS cut_seal
+    FROM audit_head h LEFT JOIN audit_cut c ON c.id = 1 WHERE h.id = 1`,
 };
 
 const INSERT: Statement = {
@@ -58,6 +69,26 @@ const INSERT: Statement = {
 const MOVE_HEAD: Statement = {
   name: 'audit.move-head',
   text: 'UPDATE audit_head SET sequence = $1, hash = $2, seal = $3 WHERE id = 1',
+};
+
+const READ_CUT: Statement = { name: 'audit.read-cut', text: 'SELECT sequence, hash, seal FROM audit_cut WHERE id = 1' };
+
+const OLD: Statement = {
+  name: 'audit.old',
+  text: `SELECT ${COLUMNS} FROM audit_record
+    WHERE sequence < coalesce((SELECT sequence FROM audit_record WHERE at >= $1 ORDER BY sequence LIMIT 1), $2)
+    ORDER BY sequence LIMIT $3`,
+};
+
+const ALLOW_CUT: Statement = { name: 'audit.allow-cut', text: `SET LOCAL strongroom.audit_cut = 'on'` };
+
+const REMOVE: Statement = { name: 'audit.remove', text: 'DELETE FROM audit_record WHERE sequence <= $1' };
+
+const MOVE_CUT: Statement = {
+  name: 'audit.move-cut',
+  text: `INSERT INTO audit_cut (id, sequence, hash, seal) VALUES (1, $1, $2, $3)
+    ON CONFLICT (id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal,
+      cut_at = clock_timestamp()`,
 };
 
 const FIND: Statement = {
@@ -106,15 +137,49 @@ export class AuditRepository {
     });
   }
 
-  /** The head, and the highest sequence number there is, as they were at one moment. */
-  async head(): Promise<{ readonly head: ChainHead; readonly last: number }> {
-    const [row] = await this.database.query<{ sequence: string; hash: Buffer; seal: Buffer | null; last: string }>(
-      READ_HEAD,
-    );
+  /** Head, cut, and the highest sequence number there is, as they were at one moment. */
+  async ends(): Promise<{ readonly head: ChainHead; readonly last: number; readonly cut?: ChainCut }> {
+    const [row] = await this.database.query<HeadRow>(READ_HEAD);
     if (row === undefined) {
       throw new Error('The audit log has lost its head');
     }
-    return { head: { ...row, sequence: Number(row.sequence) }, last: Number(row.last) };
+    const { sequence, hash, seal, last, cut_sequence: cutSequence, cut_hash: cutHash, cut_seal: cutSeal } = row;
+    return {
+      head: { sequence: Number(sequence), hash, seal },
+      last: Number(last),
+      ...(cutSequence === null || cutHash === null || cutSeal === null
+        ? {}
+        : { cut: { sequence: Number(cutSequence), hash: cutHash, seal: cutSeal } }),
+    };
+  }
+
+  /**
+   * Removes the oldest records from before a time, while nothing is appended.
+   *
+   * @param seal gets the last cut and what is to be removed, and gives the new cut, or undefined to remove nothing
+   * @returns the new cut; undefined when nothing was removed
+   */
+  async cut(
+    before: Date,
+    limit: number,
+    seal: (last: ChainCut | undefined, records: readonly ChainedRecord[]) => ChainCut | undefined,
+  ): Promise<ChainCut | undefined> {
+    return this.database.transaction(async (transaction) => {
+      const head = await this.lockHead(transaction);
+      const [last] = await transaction.query<{ sequence: string; hash: Buffer; seal: Buffer }>(READ_CUT);
+      // The head's own record stays, so that the log never seems to be empty.
+      const records = (await transaction.query<Row>(OLD, [before, head.sequence, limit])).map(chained);
+      const cut =
+        records.length === 0
+          ? undefined
+          : seal(last === undefined ? undefined : { ...last, sequence: Number(last.sequence) }, records);
+      if (cut !== undefined) {
+        await transaction.execute(ALLOW_CUT);
+        await transaction.execute(REMOVE, [cut.sequence]);
+        await transaction.execute(MOVE_CUT, [cut.sequence, cut.hash, cut.seal]);
+      }
+      return cut;
+    });
   }
 
   /** Finds records, newest first. @param before exclusive upper bound of the sequence number */

@@ -176,6 +176,7 @@ function toSettings(
     drainSeconds: values.drainSeconds,
     lifecycleIntervalSeconds: values.lifecycleIntervalSeconds,
     lifecycleDaySeconds: values.lifecycleDaySeconds,
+    auditRetentionSeconds: values.auditRetentionSeconds,
     rustfsKmsHeaders: values.rustfsKmsHeaders,
     logLevel: values.logLevel,
     logFormat: values.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json'),

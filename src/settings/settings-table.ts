@@ -244,6 +244,16 @@ export const SETTINGS: readonly SettingVariable[] = [
     description: 'How long lifecycle rules take a day to last. For tests alone: objects go that much earlier.',
   },
   {
+    name: 'STRONGROOM_AUDIT_RETENTION',
+    aliases: [],
+    type: 'duration',
+    property: 'auditRetentionSeconds',
+    fileKey: 'audit_retention',
+    default: '0',
+    rule: 'seconds, or with a unit such as 365d, from 0 (for ever) to 36500d',
+    description: 'How long audit records are kept at least.',
+  },
+  {
     name: 'STRONGROOM_RUSTFS_KMS_HEADERS',
     aliases: [],
     type: 'boolean',

@@ -109,6 +109,10 @@ export class SettingsDto {
   @Max(DAY_SECONDS)
   lifecycleDaySeconds!: number;
 
+  @Min(0)
+  @Max(36_500 * DAY_SECONDS)
+  auditRetentionSeconds!: number;
+
   @IsBoolean()
   rustfsKmsHeaders!: boolean;
 
