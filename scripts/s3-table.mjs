@@ -14,7 +14,7 @@ const PARTLY = {
   PutBucketVersioning: 'MFA delete is refused',
   PutBucketAccelerateConfiguration: '`Suspended` only',
   PutBucketLogging: 'kept and shown; no logs are delivered',
-  PutBucketNotificationConfiguration: 'the empty configuration only',
+  PutBucketNotificationConfiguration: 'to webhooks; no EventBridge',
   PutBucketRequestPayment: 'kept and shown; nobody pays',
   PutBucketLifecycleConfiguration: 'transitions are accepted and change nothing',
 };

@@ -7,6 +7,7 @@ import { DatabaseModule } from './database/database.module';
 import { IdentityModule } from './identity/identity.module';
 import { KmsModule } from './kms/kms.module';
 import { LifecycleModule } from './lifecycle/lifecycle.module';
+import { NotificationModule } from './notifications/notification.module';
 import { ObjectStorageModule } from './object-storage/object-storage.module';
 import { ObservabilityModule } from './observability/observability.module';
 import { RewrapModule } from './rewrap/rewrap.module';
@@ -29,6 +30,7 @@ export class AppModule {
         KmsModule,
         CryptoModule,
         ObjectStorageModule,
+        NotificationModule,
         LifecycleModule,
         RewrapModule,
         IdentityModule,

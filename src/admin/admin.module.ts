@@ -4,6 +4,7 @@ import { ConfigManagerModule } from '../config/config.module';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
 import { LifecycleModule } from '../lifecycle/lifecycle.module';
+import { NotificationModule } from '../notifications/notification.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
 import { RewrapModule } from '../rewrap/rewrap.module';
 import { AccessKeyController } from './access-key.controller';
@@ -40,6 +41,7 @@ import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
 import { BucketLifecycleController } from './lifecycle/bucket-lifecycle.controller';
 import { LifecycleRunsController } from './lifecycle/lifecycle-runs.controller';
+import { NotificationController } from './notification.controller';
 import { PolicyController } from './policy.controller';
 import { RustfsBackupController } from './rustfs/rustfs-backup.controller';
 import { RustfsKeysController } from './rustfs/rustfs-keys.controller';
@@ -61,6 +63,7 @@ import { WhoAmIController } from './whoami.controller';
     KmsModule,
     ObjectStorageModule,
     LifecycleModule,
+    NotificationModule,
     RewrapModule,
   ],
   controllers: [
@@ -85,6 +88,7 @@ import { WhoAmIController } from './whoami.controller';
     RewrapController,
     LifecycleRunsController,
     BucketLifecycleController,
+    NotificationController,
     MinioKmsController,
     UserController,
     AccessKeyController,

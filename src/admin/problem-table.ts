@@ -81,6 +81,7 @@ const REWRAP: Readonly<Record<string, ProblemRow>> = {
 };
 
 const STORAGE: Readonly<Record<string, ProblemRow>> = {
+  'no-such-target': row(404, 'No such target'),
   NoSuchLifecycleConfiguration: row(404, 'No lifecycle rules'),
   'lifecycle-off': row(409, 'Lifecycle switched off'),
   NoSuchBucket: row(404, 'No such bucket'),

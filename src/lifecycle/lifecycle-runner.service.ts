@@ -2,6 +2,8 @@ import { Injectable, Logger, Optional } from '@nestjs/common';
 import { AuditTrail } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import { Database } from '../database/database';
+import type { EventCause, ObjectEvent } from '../notifications/event-record';
+import { EventPublisher } from '../notifications/event-publisher.service';
 import { MultipartService } from '../object-storage/multipart.service';
 import { Settings } from '../settings/settings';
 import { LifecycleRunRepository } from './lifecycle-run.repository';
@@ -36,6 +38,7 @@ export class LifecycleRunner {
     private readonly walk: LifecycleWalkRepository,
     private readonly walker: LifecycleWalker,
     private readonly uploads: MultipartService,
+    private readonly events: EventPublisher,
     private readonly settings: Settings,
     @Optional() private readonly audit?: AuditTrail,
   ) {}
@@ -90,6 +93,7 @@ export class LifecycleRunner {
     const { document, counts } = await this.database.transaction(async (tx) => {
       const outcomes = page.judgements.length === 0 ? [] : await this.walk.expire(run.bucketId, page.judgements, tx);
       const done = countsOf(page, outcomes);
+      await this.events.publish(run.bucket, eventsOf(page.judgements, outcomes), CAUSE, tx);
       return { counts: done, document: mine(await this.runs.advance(run, page.next, done, tx)) };
     });
     countLifecycle(counts);
@@ -156,6 +160,9 @@ export class LifecycleRunner {
   }
 }
 
+/** By whom rules are carried out, as messages about events have it. */
+const CAUSE: EventCause = { principal: 'system', sourceIp: '', requestId: '', hostId: '' };
+
 interface Step {
   readonly cursor: LifecycleCursor;
   readonly above?: Above;
@@ -167,6 +174,19 @@ function mine(document: string | null | undefined): string | null {
     throw new TakenOver();
   }
   return document;
+}
+
+function eventsOf(judgements: readonly Judgement[], outcomes: readonly ExpireOutcome[]): ObjectEvent[] {
+  return judgements.flatMap(({ version }, index): ObjectEvent[] => {
+    const { outcome, markerVersion, removedAt = new Date() } = outcomes[index] as ExpireOutcome;
+    if (outcome !== 'ok') {
+      return [];
+    }
+    const { key, versionId } = version;
+    return markerVersion === undefined
+      ? [{ name: 's3:LifecycleExpiration:Delete', key, versionId, at: removedAt }]
+      : [{ name: 's3:LifecycleExpiration:DeleteMarkerCreated', key, versionId: markerVersion, at: removedAt }];
+  });
 }
 
 function countsOf({ judgements, scanned }: ObjectPage, outcomes: readonly ExpireOutcome[]): LifecycleCounts {

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { NotificationModule } from '../notifications/notification.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
 import { LifecycleRunRepository } from './lifecycle-run.repository';
 import { LifecycleRunner } from './lifecycle-runner.service';
@@ -9,7 +10,7 @@ import { LifecycleService } from './lifecycle.service';
 
 /** Carries out the lifecycle rules of buckets. */
 @Module({
-  imports: [ObjectStorageModule],
+  imports: [ObjectStorageModule, NotificationModule],
   providers: [
     LifecycleRunRepository,
     LifecycleWalkRepository,

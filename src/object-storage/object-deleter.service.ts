@@ -80,5 +80,6 @@ function deleteResult(bucket: string, entry: DeleteEntry, outcome: DeleteOutcome
     versionId: entry.versionId,
     deleteMarker: marker === undefined ? undefined : true,
     deleteMarkerVersionId: marker,
+    deletedAt: outcome.deleted_at,
   };
 }

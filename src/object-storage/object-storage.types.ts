@@ -223,6 +223,8 @@ export interface DeleteResult {
   readonly versionId?: string;
   readonly deleteMarker?: boolean;
   readonly deleteMarkerVersionId?: string;
+  /** When it was deleted, in the order of all changes of the key. */
+  readonly deletedAt: Date;
 }
 
 export interface DeleteEntry {

@@ -43,13 +43,15 @@ const HEAD_VERSION = find('object.head-version', 'v.version_id = $3', false);
 
 const DELETE: Statement = {
   name: 'object.delete',
-  text: `SELECT d.*, b.versioning FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5, $6) d WHERE b.name = $1`,
+  text: `SELECT d.*, b.versioning, date_trunc('milliseconds', clock_timestamp()) AS deleted_at
+    FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5, $6) d WHERE b.name = $1`,
 };
 
 // In the order of the keys, so that two such statements never wait for each other in a circle.
 const DELETE_MANY: Statement = {
   name: 'object.delete-many',
-  text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version
+  text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version,
+      date_trunc('milliseconds', clock_timestamp()) AS deleted_at
     FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $6::text[])
       WITH ORDINALITY AS t (key, version_id, nonce, if_match, position) ORDER BY key COLLATE "C", position) e
     CROSS JOIN LATERAL
@@ -113,6 +115,7 @@ export interface DeleteOutcome {
   readonly outcome: string;
   readonly removed_marker: boolean | null;
   readonly marker_version: string | null;
+  readonly deleted_at: Date;
 }
 
 /** The row of an object, and of its bucket alone when `found` is false. */

@@ -9,6 +9,7 @@ import { EncryptionOperations } from './operations/encryption.operations';
 import { ListingOperations } from './operations/listing.operations';
 import { MultipartListingOperations } from './operations/multipart-listing.operations';
 import { MultipartOperations } from './operations/multipart.operations';
+import { NotificationOperations } from './operations/notification.operations';
 import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectStateOperations } from './operations/object-state.operations';
@@ -29,6 +30,7 @@ export class S3Operations {
     buckets: BucketOperations,
     configuration: BucketConfigurationOperations,
     acceptedDocuments: AcceptedDocumentOperations,
+    notifications: NotificationOperations,
     locks: ObjectLockOperations,
     posts: PostObjectOperations,
     ruleDocuments: RuleDocumentOperations,
@@ -49,6 +51,7 @@ export class S3Operations {
       buckets,
       configuration,
       acceptedDocuments,
+      notifications,
       locks,
       posts,
       ruleDocuments,

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { IdentityModule } from '../identity/identity.module';
 import { KmsModule } from '../kms/kms.module';
+import { NotificationModule } from '../notifications/notification.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
 import { AcceptedDocumentOperations } from './operations/accepted-document.operations';
 import { AclOperations } from './operations/acl.operations';
@@ -12,6 +13,7 @@ import { EncryptionOperations } from './operations/encryption.operations';
 import { ListingOperations } from './operations/listing.operations';
 import { MultipartListingOperations } from './operations/multipart-listing.operations';
 import { MultipartOperations } from './operations/multipart.operations';
+import { NotificationOperations } from './operations/notification.operations';
 import { ObjectLockOperations } from './operations/object-lock.operations';
 import { ObjectReadOperations } from './operations/object-read.operations';
 import { ObjectStateOperations } from './operations/object-state.operations';
@@ -27,12 +29,13 @@ import { BucketAccessReader } from './bucket-access-reader';
 import { S3Authenticator } from './s3-authenticator';
 import { S3Authorizer } from './s3-authorizer';
 import { S3Cors } from './s3-cors';
+import { S3Events } from './s3-events';
 import { S3Gateway } from './s3-gateway';
 import { S3Operations } from './s3-operations';
 
 /** The S3 face. */
 @Module({
-  imports: [IdentityModule, KmsModule, ObjectStorageModule],
+  imports: [IdentityModule, KmsModule, ObjectStorageModule, NotificationModule],
   providers: [
     AcceptedDocumentOperations,
     AclOperations,
@@ -44,6 +47,7 @@ import { S3Operations } from './s3-operations';
     ListingOperations,
     MultipartListingOperations,
     MultipartOperations,
+    NotificationOperations,
     ObjectLockOperations,
     ObjectReadOperations,
     ObjectStateOperations,
@@ -53,6 +57,7 @@ import { S3Operations } from './s3-operations';
     RuleDocumentOperations,
     TaggingOperations,
     LifecycleHeaders,
+    S3Events,
     AclAuthorizer,
     AclRequests,
     BucketAccessReader,

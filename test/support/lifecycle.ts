@@ -6,6 +6,11 @@ import { LifecycleWalkRepository } from '../../src/lifecycle/lifecycle-walk.repo
 import { LifecycleWalker } from '../../src/lifecycle/lifecycle-walker.service';
 import { LifecycleService } from '../../src/lifecycle/lifecycle.service';
 import type { LifecycleRun } from '../../src/lifecycle/lifecycle.types';
+import { EventDelivery } from '../../src/notifications/event-delivery.service';
+import { EventPublisher } from '../../src/notifications/event-publisher.service';
+import { OutboxRepository } from '../../src/notifications/outbox.repository';
+import type { WebhookTargets } from '../../src/notifications/webhook-targets.service';
+import { BucketDocumentCache } from '../../src/object-storage/bucket-document-cache.service';
 import { BucketRepository } from '../../src/object-storage/bucket.repository';
 import { Settings, type SettingsValues } from '../../src/settings/settings';
 import type { TestStorage } from './storage';
@@ -28,11 +33,20 @@ export const UNHURRIED: RunPace = { stopping: false, rest: () => Promise.resolve
 /** Builds lifecycle rules on a test store. */
 export function createTestLifecycle(storage: TestStorage): TestLifecycle {
   const { database } = storage.database;
-  const settings = new Settings({ lifecycleIntervalSeconds: 3_600, lifecycleDaySeconds: 86_400 } as SettingsValues);
+  const settings = new Settings({
+    lifecycleIntervalSeconds: 3_600,
+    lifecycleDaySeconds: 86_400,
+    region: 'us-east-1',
+  } as SettingsValues);
+  const outbox = new OutboxRepository(database);
+  const nowhere = { names: () => [], get: () => undefined } as unknown as WebhookTargets;
+  const documents = new BucketDocumentCache(database, new BucketRepository(database));
+  const delivery = new EventDelivery(outbox, nowhere);
+  const events = new EventPublisher(documents, storage.buckets, outbox, delivery, settings);
   const runs = new LifecycleRunRepository(database);
   const walk = new LifecycleWalkRepository(database);
   const walker = new LifecycleWalker(walk, settings);
-  const runner = new LifecycleRunner(database, runs, walk, walker, storage.multipart, settings);
+  const runner = new LifecycleRunner(database, runs, walk, walker, storage.multipart, events, settings);
   const service = new LifecycleService(runs, new BucketRepository(database), walker, settings);
   return {
     runs,

@@ -26,8 +26,6 @@ export class AcceptedDocumentOperations {
     PutBucketRequestPayment: (call) => this.putPayer(call),
     PutBucketAccelerateConfiguration: (call) =>
       this.acceptOff(call, 'AccelerateConfiguration', (document) => document.required('Status') === 'Suspended'),
-    PutBucketNotificationConfiguration: (call) =>
-      this.acceptOff(call, 'NotificationConfiguration', (document) => document.children.length === 0),
   };
 
   constructor(private readonly buckets: BucketService) {}

@@ -14,6 +14,7 @@ import { BucketAccessReader, type CallAccess } from '../bucket-access-reader';
 import { accessControlPolicyXml } from '../documents/access-control-policy';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
+import { S3Events } from '../s3-events';
 
 /**
  * Access lists of buckets and objects. Where ownership is enforced they do not count: they read as full control of the
@@ -33,6 +34,7 @@ export class AclOperations {
     private readonly requests: AclRequests,
     private readonly buckets: BucketService,
     private readonly objects: ObjectService,
+    private readonly events: S3Events,
   ) {}
 
   private async getOfBucket(call: S3Call): Promise<S3Answer> {
@@ -70,6 +72,7 @@ export class AclOperations {
     } else {
       assertBucketOwnersAcl(access, request);
     }
+    await this.events.publish(call, { name: 's3:ObjectAcl:Put', versionId: info.versionId });
     return emptyAnswer(200, versionHeader(call, info.versionId));
   }
 

@@ -21,7 +21,6 @@ export class BucketConfigurationOperations {
     PutPublicAccessBlock: (call) => this.putPublicAccess(call),
     DeletePublicAccessBlock: (call) => this.deletePublicAccess(call),
     GetBucketAccelerateConfiguration: this.empty('AccelerateConfiguration'),
-    GetBucketNotificationConfiguration: this.empty('NotificationConfiguration'),
     GetBucketReplication: this.absent('ReplicationConfigurationNotFoundError'),
     GetBucketWebsite: this.absent('NoSuchWebsiteConfiguration'),
   };

@@ -19,6 +19,7 @@ import {
 import { S3Authorizer } from '../s3-authorizer';
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
+import { S3Events, writeEvent } from '../s3-events';
 import { slowAnswer } from '../slow-answer';
 import { partOf } from '../upload-part';
 import { checksumXml, etagXml } from '../xml-objects';
@@ -40,6 +41,7 @@ export class CopyOperations {
     private readonly uploads: MultipartService,
     private readonly authorizer: S3Authorizer,
     private readonly acls: AclRequests,
+    private readonly events: S3Events,
   ) {}
 
   private async copy(call: S3Call): Promise<S3Answer> {
@@ -69,7 +71,10 @@ export class CopyOperations {
       authorizeKey: this.authorizer.keyGuard(call),
     };
     await this.authorizeSource(call, source);
-    const work = this.objects.copy(command).then((result) => this.copied(result, encryption));
+    const work = this.objects.copy(command).then(async (result) => {
+      await this.events.publish(call, writeEvent('Copy', result));
+      return this.copied(result, encryption);
+    });
     return slowAnswer(work, call.requestId, call.request.rawPath);
   }
 

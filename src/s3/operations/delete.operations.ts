@@ -6,6 +6,7 @@ import { wantsBypass } from '../headers/lock-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { s3ErrorAnswer, S3Error } from '../s3-error';
+import { S3Events } from '../s3-events';
 import { parseXml, type XmlElement } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
 
@@ -27,6 +28,7 @@ export class DeleteOperations {
   constructor(
     private readonly objects: ObjectService,
     private readonly authorizer: S3Authorizer,
+    private readonly events: S3Events,
   ) {}
 
   private async delete(call: S3Call): Promise<S3Answer> {
@@ -40,6 +42,7 @@ export class DeleteOperations {
       writeConditions(call.headers),
       await this.bypasses(call, call.key),
     );
+    await this.events.publishDeletions(call, [result]);
     return emptyAnswer(204, {
       'x-amz-delete-marker': result.deleteMarker === true ? 'true' : undefined,
       'x-amz-version-id': result.deleteMarkerVersionId ?? result.versionId,
@@ -65,6 +68,7 @@ export class DeleteOperations {
       allowed.length === 0
         ? { deleted: [], failed: [] }
         : await this.objects.deleteMany(call.bucket, allowed, await this.bypasses(call, '*'));
+    await this.events.publishDeletions(call, deleted);
     const results = quiet ? '' : deleted.map(deletedXml).join('');
     return xmlAnswer(xmlDocument('DeleteResult', results + [...denied, ...failed].map(failedXml).join('')));
   }

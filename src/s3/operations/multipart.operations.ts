@@ -25,6 +25,7 @@ import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
+import { S3Events, writeEvent } from '../s3-events';
 import { slowAnswer } from '../slow-answer';
 import { partOf, uploadIdOf } from '../upload-part';
 import { parseXml, type XmlElement } from '../xml';
@@ -49,6 +50,7 @@ export class MultipartOperations {
     private readonly authorizer: S3Authorizer,
     private readonly lifecycle: LifecycleHeaders,
     private readonly acls: AclRequests,
+    private readonly events: S3Events,
   ) {}
 
   private async create(call: S3Call): Promise<S3Answer> {
@@ -132,6 +134,10 @@ export class MultipartOperations {
     }
     const work = this.uploads
       .complete({ ...command, parts })
+      .then(async (result) => {
+        await this.events.publish(call, writeEvent('CompleteMultipartUpload', result));
+        return result;
+      })
       .then((result) =>
         xmlAnswer(
           xmlDocument(

@@ -13,8 +13,9 @@ import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
+import { S3Events } from '../s3-events';
 
-type Described = Omit<OpenedObject, 'body'>;
+type Described = Omit<OpenedObject, 'body'> & Partial<Pick<OpenedObject, 'body'>>;
 
 /** Objects read: content, headers, attributes. */
 @Injectable()
@@ -29,12 +30,14 @@ export class ObjectReadOperations {
     private readonly objects: ObjectService,
     private readonly authorizer: S3Authorizer,
     private readonly lifecycle: LifecycleHeaders,
+    private readonly events: S3Events,
   ) {}
 
   private async get(call: S3Call): Promise<S3Answer> {
     const command = this.commandOf(call);
     const overrides = responseOverrides(call);
     const opened = await this.masked(call, this.objects.open(command));
+    await this.accessed(call, 'Get', opened);
     return {
       status: opened.range === undefined ? 200 : 206,
       headers: { ...(await this.headersOf(call, command, opened)), ...overrides },
@@ -47,11 +50,22 @@ export class ObjectReadOperations {
     const command = this.commandOf(call);
     const overrides = responseOverrides(call);
     const described = await this.masked(call, this.objects.head(command));
+    await this.accessed(call, 'Head', described);
     return {
       status: described.range === undefined ? 200 : 206,
       headers: { ...(await this.headersOf(call, command, described)), ...overrides },
       length: described.length,
     };
+  }
+
+  private async accessed(call: S3Call, kind: 'Get' | 'Head', opened: Described): Promise<void> {
+    const { etag, size, versionId } = opened.info;
+    try {
+      await this.events.publish(call, { name: `s3:ObjectAccessed:${kind}`, etag, size, versionId });
+    } catch (error) {
+      discardBody(opened);
+      throw error;
+    }
   }
 
   private async attributes(call: S3Call): Promise<S3Answer> {
@@ -123,6 +137,12 @@ export class ObjectReadOperations {
       Object.assign(headers, checksumOf(info, command));
     }
     return headers;
+  }
+}
+
+function discardBody({ body }: Described): void {
+  if (body !== undefined && !Buffer.isBuffer(body)) {
+    body.destroy();
   }
 }
 

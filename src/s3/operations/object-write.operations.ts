@@ -9,6 +9,7 @@ import { refuseCopySourceKey, requestedEncryption } from '../headers/sse-headers
 import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
+import { S3Events, writeEvent } from '../s3-events';
 
 /** Objects written in one piece. */
 @Injectable()
@@ -20,6 +21,7 @@ export class ObjectWriteOperations {
     private readonly authorizer: S3Authorizer,
     private readonly lifecycle: LifecycleHeaders,
     private readonly acls: AclRequests,
+    private readonly events: S3Events,
   ) {}
 
   private async put(call: S3Call): Promise<S3Answer> {
@@ -47,6 +49,7 @@ export class ObjectWriteOperations {
         acl,
         authorizeKey: this.authorizer.keyGuard(call),
       });
+      await this.events.publish(call, writeEvent('Put', result));
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
       return emptyAnswer(200, {
         ETag: `"${result.etag}"`,

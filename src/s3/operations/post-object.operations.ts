@@ -16,6 +16,7 @@ import { S3Authenticator } from '../s3-authenticator';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, S3Call, type S3Answer, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
+import { S3Events, writeEvent } from '../s3-events';
 import { parseXml } from '../xml';
 import { textElement, xmlDocument } from '../xml-writer';
 
@@ -40,6 +41,7 @@ export class PostObjectOperations {
     private readonly authenticator: S3Authenticator,
     private readonly authorizer: S3Authorizer,
     private readonly acls: AclRequests,
+    private readonly events: S3Events,
   ) {}
 
   private async post(call: S3Call): Promise<S3Answer> {
@@ -100,6 +102,7 @@ export class PostObjectOperations {
         owner: call.principal.ownerId,
         acl,
       });
+      await this.events.publish(call, writeEvent('Post', result));
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
       return { result, headers: writeHeaders(result, this.authorizer, customerKey) };
     } finally {

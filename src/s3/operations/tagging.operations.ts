@@ -6,6 +6,7 @@ import { checkedTags, MAX_BUCKET_TAGS, MAX_OBJECT_TAGS } from '../headers/tag-ru
 import { versionHeader } from '../answer-headers';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
+import { S3Events } from '../s3-events';
 import { parseXml } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
 
@@ -28,6 +29,7 @@ export class TaggingOperations {
   constructor(
     private readonly buckets: BucketService,
     private readonly objects: ObjectService,
+    private readonly events: S3Events,
   ) {}
 
   private async getOfBucket(call: S3Call): Promise<S3Answer> {
@@ -58,12 +60,14 @@ export class TaggingOperations {
     const tags = await readTags(call, MAX_OBJECT_TAGS);
     const entry = { key: call.key, versionId: call.versionId };
     const { versionId } = await this.objects.setTags(call.bucket, entry, tags);
+    await this.events.publish(call, { name: 's3:ObjectTagging:Put', versionId });
     return emptyAnswer(200, versionHeader(call, versionId));
   }
 
   private async deleteOfObject(call: S3Call): Promise<S3Answer> {
     const entry = { key: call.key, versionId: call.versionId };
     const { versionId } = await this.objects.setTags(call.bucket, entry, {});
+    await this.events.publish(call, { name: 's3:ObjectTagging:Delete', versionId });
     return emptyAnswer(204, versionHeader(call, versionId));
   }
 }
