@@ -41,6 +41,7 @@ import { ServerInfoController } from './minio/server-info.controller';
 import { MinioKmsController } from './minio-kms.controller';
 import { BucketLifecycleController } from './lifecycle/bucket-lifecycle.controller';
 import { LifecycleRunsController } from './lifecycle/lifecycle-runs.controller';
+import { ScrubController } from './scrub.controller';
 import { NotificationController } from './notification.controller';
 import { PolicyController } from './policy.controller';
 import { RustfsBackupController } from './rustfs/rustfs-backup.controller';
@@ -89,6 +90,7 @@ import { WhoAmIController } from './whoami.controller';
     LifecycleRunsController,
     BucketLifecycleController,
     NotificationController,
+    ScrubController,
     MinioKmsController,
     UserController,
     AccessKeyController,

@@ -83,6 +83,7 @@ const REWRAP: Readonly<Record<string, ProblemRow>> = {
 const STORAGE: Readonly<Record<string, ProblemRow>> = {
   'no-such-target': row(404, 'No such target'),
   NoSuchLifecycleConfiguration: row(404, 'No lifecycle rules'),
+  'scrub-off': row(409, 'Scrubbing switched off'),
   'lifecycle-off': row(409, 'Lifecycle switched off'),
   NoSuchBucket: row(404, 'No such bucket'),
 };

@@ -23,7 +23,7 @@ export interface BlobWriter {
 
 /** A byte range of one blob, in order. Close it in every case. */
 export interface BlobReader {
-  /** The next bytes, or undefined at the end. Rejects when the blob ends early. */
+  /** The next bytes, or undefined at the end. @throws BlobTruncatedError when the blob ends early */
   next(): Promise<Buffer | undefined>;
   /** Never rejects; safe to call twice and while {@link next} is under way. */
   close(): Promise<void>;
@@ -32,6 +32,11 @@ export interface BlobReader {
 /** The blob is not in the store. */
 export class BlobNotFoundError extends Error {
   override name = 'BlobNotFoundError';
+}
+
+/** The blob is shorter than what was asked of it. */
+export class BlobTruncatedError extends Error {
+  override name = 'BlobTruncatedError';
 }
 
 /**

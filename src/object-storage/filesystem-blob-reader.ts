@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { BlobReader } from './blob-store';
+import { type BlobReader, BlobTruncatedError } from './blob-store';
 
 /** Bytes of one read: large enough for full speed, small enough for many readers at once. */
 const READ_BYTES = 512 * 1024;
@@ -55,7 +55,7 @@ export class FilesystemBlobReader implements BlobReader {
     while (done < length) {
       const { bytesRead } = await this.handle.read(buffer, done, length - done, position + done);
       if (bytesRead === 0) {
-        throw new Error(`A blob ends ${length - done} bytes early`);
+        throw new BlobTruncatedError(`A blob ends ${length - done} bytes early`);
       }
       done += bytesRead;
     }

@@ -4,6 +4,7 @@ import { KmsModule } from '../kms/kms.module';
 import { Settings } from '../settings/settings';
 import { BlobReaper } from './blob-reaper.service';
 import { BlobRepository } from './blob.repository';
+import { BlobScrubber } from './blob-scrubber.service';
 import { BlobStore } from './blob-store';
 import { BucketDocumentCache } from './bucket-document-cache.service';
 import { BucketRepository } from './bucket.repository';
@@ -28,6 +29,7 @@ import { ObjectStateService } from './object-state.service';
 import { ObjectWriter } from './object-writer.service';
 import { PartUploader } from './part-uploader.service';
 import { SealedKeyRepository } from './sealed-key.repository';
+import { ScrubRepository } from './scrub.repository';
 import { UploadLister } from './upload-lister.service';
 
 /** Buckets, objects, uploads and their bytes. */
@@ -57,6 +59,8 @@ import { UploadLister } from './upload-lister.service';
     KeyUsageService,
     SealedKeyRepository,
     BlobReaper,
+    ScrubRepository,
+    BlobScrubber,
     ObjectLockService,
     ObjectStateRepository,
     ObjectStateService,
@@ -76,6 +80,8 @@ import { UploadLister } from './upload-lister.service';
     ListingService,
     BlobReaper,
     BlobStore,
+    BlobScrubber,
+    ScrubRepository,
     KeyUsageService,
     SealedKeyRepository,
   ],

@@ -176,6 +176,8 @@ function toSettings(
     drainSeconds: values.drainSeconds,
     lifecycleIntervalSeconds: values.lifecycleIntervalSeconds,
     lifecycleDaySeconds: values.lifecycleDaySeconds,
+    scrubIntervalSeconds: values.scrubIntervalSeconds,
+    scrubRate: values.scrubRate,
     auditRetentionSeconds: values.auditRetentionSeconds,
     rustfsKmsHeaders: values.rustfsKmsHeaders,
     logLevel: values.logLevel,

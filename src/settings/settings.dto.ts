@@ -110,6 +110,15 @@ export class SettingsDto {
   lifecycleDaySeconds!: number;
 
   @Min(0)
+  @Max(3_650 * DAY_SECONDS)
+  scrubIntervalSeconds!: number;
+
+  @IsInt()
+  @Min(1024)
+  @Max(1024 ** 4)
+  scrubRate!: number;
+
+  @Min(0)
   @Max(36_500 * DAY_SECONDS)
   auditRetentionSeconds!: number;
 

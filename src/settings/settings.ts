@@ -76,6 +76,10 @@ export class Settings {
   readonly lifecycleIntervalSeconds!: number;
   /** Seconds that lifecycle rules take a day to last; other than 86400 only in tests. */
   readonly lifecycleDaySeconds!: number;
+  /** Seconds from one verification of all stored bytes to the next; 0 for never. */
+  readonly scrubIntervalSeconds!: number;
+  /** Bytes a second that are verified at most. */
+  readonly scrubRate!: number;
   /** Seconds that audit records are kept; 0 for ever. */
   readonly auditRetentionSeconds!: number;
   /** Give out the older RustFS header pair with the wrapped key and nonce of an object. */
