@@ -29,6 +29,13 @@ export interface ChainReport {
   readonly problem?: { readonly sequence: number; readonly reason: 'altered' | 'missing' | 'head' | 'cut' };
 }
 
+/** How far a stretch of the chain holds. */
+interface Stretch {
+  readonly next: number;
+  readonly previous: Buffer;
+  readonly problem?: ChainReport['problem'];
+}
+
 /** Reads and checks the audit log. */
 @Injectable()
 export class AuditReader {
@@ -57,11 +64,7 @@ export class AuditReader {
     const { head, last, cut } = await this.repository.ends();
     const oldest = (cut?.sequence ?? 0) + 1;
     const first = Math.max(oldest, from);
-    let previous = cut?.hash ?? CHAIN_START;
-    if (first > oldest) {
-      const [anchor] = await this.repository.readOn(first - 1, first - 1, 1);
-      previous = anchor?.hash ?? CHAIN_START;
-    }
+    let previous = first === oldest ? (cut?.hash ?? CHAIN_START) : await this.hashOf(first - 1);
     let next = first;
     const report = (problem?: ChainReport['problem']): ChainReport => ({
       ok: problem === undefined,
@@ -83,18 +86,35 @@ export class AuditReader {
           ? this.verify(from)
           : report({ sequence: next, reason: 'missing' });
       }
-      for (const { record, hash } of page) {
-        if (record.sequence !== next) {
-          return report({ sequence: next, reason: 'missing' });
-        }
-        if (!this.chain.next(previous, record).equals(hash)) {
-          return report({ sequence: next, reason: 'altered' });
-        }
-        previous = hash;
-        next += 1;
+      const checked = this.follow(page, next, previous);
+      ({ next, previous } = checked);
+      if (checked.problem !== undefined) {
+        return report(checked.problem);
       }
     }
     const headFits = this.chain.holds(head) && last === head.sequence && (next === first || previous.equals(head.hash));
     return headFits ? report() : report({ sequence: head.sequence, reason: 'head' });
+  }
+
+  private async hashOf(sequence: number): Promise<Buffer> {
+    const [record] = await this.repository.readOn(sequence, sequence, 1);
+    return record?.hash ?? CHAIN_START;
+  }
+
+  /** Recomputes a stretch of the chain, up to its first break. */
+  private follow(page: readonly ChainedRecord[], from: number, before: Buffer): Stretch {
+    let next = from;
+    let previous = before;
+    for (const { record, hash } of page) {
+      if (record.sequence !== next) {
+        return { next, previous, problem: { sequence: next, reason: 'missing' } };
+      }
+      if (!this.chain.next(previous, record).equals(hash)) {
+        return { next, previous, problem: { sequence: next, reason: 'altered' } };
+      }
+      previous = hash;
+      next += 1;
+    }
+    return { next, previous };
   }
 }
