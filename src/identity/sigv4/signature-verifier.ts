@@ -222,7 +222,8 @@ function payloadHashOf(parameters: SignatureParameters, request: VerifiableReque
   const header = request.headers['x-amz-content-sha256'];
   const stated = parameters.payloadHash ?? (typeof header === 'string' ? header : undefined);
   if (parameters.presigned) {
-    return stated ?? request.bodyHash ?? UNSIGNED_PAYLOAD;
+    // Only S3 presigns without the body's hash.
+    return stated ?? (parameters.service === 's3' ? UNSIGNED_PAYLOAD : (request.bodyHash ?? UNSIGNED_PAYLOAD));
   }
   if (stated === undefined) {
     if (request.bodyHash === undefined) {
