@@ -6,7 +6,7 @@ import { ObjectCipher } from '../crypto/object-cipher.service';
 import { assertRestored } from './archive';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
 import { hasMd5Etag } from './encryption-choice';
-import { randomEtag } from './etag';
+import { randomPartEtag } from './etag';
 import { guardRead } from './key-guard';
 import { MultipartRepository, type UploadRow } from './multipart.repository';
 import { assertAddress } from './names';
@@ -110,7 +110,7 @@ export class PartUploader {
       if (content.kind !== 'blob') {
         throw new Error('A part was not stored as a blob');
       }
-      const etag = hasMd5Etag(upload.mode) && verified.md5 !== undefined ? verified.md5 : randomEtag();
+      const etag = hasMd5Etag(upload.mode) && verified.md5 !== undefined ? verified.md5 : randomPartEtag();
       const outcome = await this.uploads.commitPart({
         uploadId: upload.id,
         number: target.partNumber,
