@@ -104,6 +104,15 @@ describe('ChunkedBodyDecoder', () => {
     );
   });
 
+  it('accepts a second empty line after trailers, wherever it is cut, and nothing more', () => {
+    const body = Buffer.from('5\r\nhello\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\n\r\n\r\n');
+    const options = { decodedLength: 5, trailers: ['x-amz-checksum-crc32c'] };
+    for (let cut = 0; cut <= body.length; cut++) {
+      expect(decode(body, options, [cut]).payload.toString()).toBe('hello');
+      expect(() => decode(Buffer.concat([body, Buffer.from('\r')]), options, [cut])).toThrow('after its last chunk');
+    }
+  });
+
   it('hands on slices of its input', () => {
     const body = encode([Buffer.from('payload')]);
     const pieces: Buffer[] = [];
@@ -150,6 +159,7 @@ describe('ChunkedBodyDecoder', () => {
     expect(failure('ffffffffffffffff\r\n')).toBe('IncompleteBody');
     expect(failure(`${'0'.repeat(2000)}5\r\nhello`)).toBe('IncompleteBody');
     expect(failure('5\r\nhello\r\n0\r\n\r\nmore')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n\r\n\r\n')).toBe('IncompleteBody');
     expect(failure('5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n')).toBe('MalformedTrailerError');
     expect(failure('5\r\nhello\r\n0\r\n\r\n', { trailers: ['x-amz-checksum-crc32'] })).toBe('MalformedTrailerError');
     expect(failure('5\r\nhello\r\n0\r\n\r\n', { signed: true })).toBe('IncompleteBody');

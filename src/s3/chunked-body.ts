@@ -7,6 +7,7 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const HEX_SIZE = /^[0-9a-f]{1,16}$/i;
 const CHUNK_SIGNATURE = ';chunk-signature=';
+const SECOND_EMPTY_LINE = '\r\n';
 const TRAILER_SIGNATURE = 'x-amz-trailer-signature';
 
 type State = 'header' | 'data' | 'data-end' | 'trailer' | 'done';
@@ -69,7 +70,8 @@ export class ChunkedBodyDecoder {
           offset = this.#takeLine(input, offset);
           break;
         case 'done':
-          throw malformed('The aws-chunked body goes on after its last chunk.');
+          offset = this.#takeEpilogue(input, offset);
+          break;
       }
     }
   }
@@ -175,6 +177,15 @@ export class ChunkedBodyDecoder {
       throw new S3Error('MalformedTrailerError');
     }
     this.#trailers.set(name, value);
+  }
+
+  /** minio-go ends its trailers with two empty lines. */
+  #takeEpilogue(input: Buffer, offset: number): number {
+    this.#line += input.toString('latin1', offset, offset + SECOND_EMPTY_LINE.length + 1);
+    if (this.#trailers.size === 0 || !SECOND_EMPTY_LINE.startsWith(this.#line)) {
+      throw malformed('The aws-chunked body goes on after its last chunk.');
+    }
+    return input.length;
   }
 
   #finish(): void {
