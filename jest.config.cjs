@@ -28,4 +28,5 @@ module.exports = {
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   testTimeout: 60000,
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/scripts/jest-skipped-reporter.cjs'],
 };

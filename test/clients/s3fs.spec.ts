@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { appendFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { eventually } from '../support/eventually';
+import { ClientStore, KEY } from './support/client-store';
+import { describeClient, runClient, whyMissing } from './support/client-suite';
+import { fingerprints, plantTree, sha256Of, writeLarge } from './support/tree';
+
+/** Each file costs a file system several requests. */
+const FILES = 60;
+
+function whyNoMounts(): string | undefined {
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+  } catch {
+    return '/dev/fuse cannot be used here';
+  }
+  return whyMissing('fusermount', ['--version']);
+}
+
+describeClient('s3fs', whyMissing('s3fs', ['--version'], /Simple Storage/) ?? whyNoMounts(), () => {
+  let store: ClientStore;
+  let mounted: ChildProcess;
+  let mount: string;
+
+  beforeAll(async () => {
+    store = await ClientStore.start('vault');
+    await store.createBucket('s3fs');
+    mount = store.path('mount');
+    await mkdir(mount);
+    await mountBucket();
+  });
+  afterAll(async () => {
+    await unmount();
+    await store.stop();
+  });
+
+  async function mountBucket(): Promise<void> {
+    const options = ['use_path_request_style', `url=${store.server.endpoint}`, `use_sse=kmsid:${KEY}`];
+    const multipart = ['multipart_size=5', 'singlepart_copy_limit=5120', `tmpdir=${store.directory}`];
+    mounted = spawn('s3fs', ['s3fs', mount, '-f', '-o', [...options, ...multipart].join(',')], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: store.directory,
+        AWSACCESSKEYID: store.server.accessKeyId,
+        AWSSECRETACCESSKEY: store.server.secretAccessKey,
+        LC_ALL: 'C.UTF-8',
+      },
+      stdio: 'ignore',
+    });
+    await eventually(async () => expect(await readFile('/proc/mounts', 'utf8')).toContain(` ${mount} fuse.s3fs`));
+  }
+  async function unmount(): Promise<void> {
+    if (mounted.exitCode !== null) {
+      return;
+    }
+    const ended = once(mounted, 'exit');
+    if (spawnSync('fusermount', ['-u', mount]).status !== 0) {
+      mounted.kill();
+    }
+    await ended;
+  }
+
+  it('holds a tree that another mount finds again', async () => {
+    const source = store.path('tree');
+    await plantTree(source, FILES);
+    await cp(source, `${mount}/tree`, { recursive: true });
+    expect(await store.expectSealed('s3fs', 'tree/')).toBeGreaterThan(FILES);
+    await unmount();
+    await mountBucket();
+    expect(await fingerprints(`${mount}/tree`)).toEqual(await fingerprints(source));
+  });
+
+  it('carries a large file in parts, grows it, and renames it', async () => {
+    await writeLarge(store.path('large'), 32);
+    await cp(store.path('large'), `${mount}/large`);
+    await appendFile(`${mount}/large`, 'the end');
+    await appendFile(store.path('large'), 'the end');
+    await rename(`${mount}/large`, `${mount}/renamed`);
+    await unmount();
+    await mountBucket();
+    expect(await sha256Of(`${mount}/renamed`)).toBe(await sha256Of(store.path('large')));
+    expect(await readdir(mount)).not.toContain('large');
+  });
+
+  it('keeps mode and time, renames folders, and removes them', async () => {
+    await mkdir(`${mount}/folder/inner`, { recursive: true });
+    await writeFile(`${mount}/folder/inner/file`, 'content', { mode: 0o640 });
+    await rename(`${mount}/folder`, `${mount}/moved`);
+    expect(await readFile(`${mount}/moved/inner/file`, 'utf8')).toBe('content');
+    expect((await stat(`${mount}/moved/inner/file`)).mode & 0o777).toBe(0o640);
+    await rm(`${mount}/moved`, { recursive: true });
+    await expect(stat(`${mount}/moved`)).rejects.toThrow('ENOENT');
+    const { stdout } = await runClient('df', [mount], {});
+    expect(stdout).toContain('s3fs');
+  });
+});
