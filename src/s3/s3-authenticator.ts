@@ -32,7 +32,8 @@ export class S3Authenticator {
       return;
     }
     const payloadHash = headerOf(http.headers, 'x-amz-content-sha256');
-    if (payloadHash !== undefined && http.headers.authorization !== undefined) {
+    const inHeader = http.headers.authorization !== undefined;
+    if (payloadHash !== undefined && inHeader) {
       assertPayloadHash(payloadHash);
     }
     const verified = await verifySignature(
@@ -42,8 +43,8 @@ export class S3Authenticator {
         rawQuery: request.rawQuery,
         headers: http.headers,
         query: request.query,
-        // A signer that sends no hash has signed that of the body, which is known where there is none.
-        bodyHash: payloadHash === undefined && call.body.isAbsent ? SHA256_OF_NOTHING : undefined,
+        // A signer that sends no hash has signed that of the body, which is known where there is none; a URL signs none.
+        bodyHash: inHeader && payloadHash === undefined && call.body.isAbsent ? SHA256_OF_NOTHING : undefined,
       },
       this.#policy,
       this.#lookup,
