@@ -85,7 +85,7 @@ describe('configuration and key routes', () => {
         .send(settings({ token: '' }))
         .expect(200);
       const { body } = await call('get', '/minio/admin/v3/kms/key/status?key-id=app-key').expect(200);
-      expect(body).toEqual({ 'key-id': 'app-key' });
+      expect(body).toEqual({ 'key-id': 'app-key', version: '1' });
     });
 
     it('tests without storing: dry run, unsaved and stored settings', async () => {
@@ -192,7 +192,7 @@ describe('configuration and key routes', () => {
     const { body: listed } = await call('get', '/minio/kms/v1/key/list?pattern=*').expect(200);
     expect(listed.map((key: { name: string }) => key.name)).toContain('minio-key');
     const { body: trial } = await call('get', '/minio/kms/v1/key/status').expect(200);
-    expect(trial).toEqual({ 'key-id': expect.any(String) });
+    expect(trial).toEqual({ 'key-id': expect.any(String), version: '1' });
     const { body: metrics } = await call('get', '/minio/kms/v1/metrics').expect(200);
     expect(metrics.kms_req_success).toBeGreaterThan(0);
     expect(metrics.kes_http_request_success).toBe(metrics.kms_req_success);

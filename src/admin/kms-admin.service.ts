@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { KmsService, type KmsKey } from '../kms/kms.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
-import { AdminError } from './admin-error';
 import type { AdminRequest } from './admin-request';
 import { KeyResources } from './key-resources.service';
+import { programState } from './minio/program-state';
 import type { KeyListEntryDto, KeyListQuery, KeyTrialDto, KmsKeyDto, KmsStatusDto } from './kms.dto';
 
 const LIST_ACTIONS = ['kms:ListKeys', 'admin:KMSKeyStatus'];
 const PAGE = 1_000;
 const MOST_LISTED = 10_000;
+/** Clients of MinIO are written in Go and refuse an empty time; this is Go's zero. */
+const NO_TIME = '0001-01-01T00:00:00Z';
 
 /** The KMS operations that several admin routes offer under different names. */
 @Injectable()
@@ -29,6 +31,7 @@ export class KmsAdminService {
       endpoints: Object.fromEntries(
         targets.map((target) => [target.kms, target.health === 'unknown' ? 'initializing' : target.health]),
       ),
+      state: programState(health),
       backend_type: main?.type ?? '',
       backend_status: { online: 'healthy', offline: 'unhealthy', unknown: 'unknown' }[health],
       default_key_id: main?.defaultKeyId ?? '',
@@ -36,13 +39,8 @@ export class KmsAdminService {
     };
   }
 
-  /** @throws KmsError `kms-key-exists`, `kms-unsupported`; AdminError without a key */
-  async create(keyReference: string | undefined): Promise<KmsKeyDto> {
-    if (keyReference === undefined) {
-      throw new AdminError('InvalidRequest', 'Name the key in the key-id parameter', [
-        { field: 'key-id', message: 'is missing' },
-      ]);
-    }
+  /** @throws KmsError `kms-key-exists`, `kms-unsupported` */
+  async create(keyReference: string): Promise<KmsKeyDto> {
     return toKeyDto(await this.kms.createKey(keyReference));
   }
 
@@ -67,6 +65,7 @@ export class KmsAdminService {
     const trial = await this.kms.tryKey(keyReference);
     return {
       'key-id': trial.keyId,
+      version: trial.keyVersion,
       'encryption-error': trial.encryptionError?.message,
       'decryption-error': trial.decryptionError?.message,
     };
@@ -89,7 +88,7 @@ export class KmsAdminService {
     }
     return visible.map((key) => ({
       name: key.keyId,
-      createdAt: key.createdAt?.toISOString() ?? '',
+      createdAt: key.createdAt?.toISOString() ?? NO_TIME,
       createdBy: key.createdBy ?? '',
     }));
   }

@@ -1,5 +1,6 @@
-import { kmsOperations, kmsOperationSeconds } from '../kms/kms.metrics';
+import { kmsInFlight, kmsOperations, kmsOperationSeconds } from '../kms/kms.metrics';
 import type { KmsMetricsDto } from './kms.dto';
+import { programState } from './minio/program-state';
 
 const NANOSECONDS = 1_000_000_000;
 
@@ -21,6 +22,7 @@ export async function readKmsMetrics(): Promise<KmsMetricsDto> {
       buckets[nanoseconds] = (buckets[nanoseconds] ?? 0) + value;
     }
   }
+  const { UpTime, CPUs, UsableCPUs, HeapAlloc } = programState('unknown');
   return {
     kms_req_success: counts.success,
     kms_req_error: counts.error,
@@ -29,5 +31,11 @@ export async function readKmsMetrics(): Promise<KmsMetricsDto> {
     kes_http_request_success: counts.success,
     kes_http_request_error: counts.error,
     kes_http_request_failure: counts.failure,
+    kes_http_request_active: (await kmsInFlight.get()).values.reduce((sum, { value }) => sum + value, 0),
+    kes_http_response_time: buckets,
+    kes_system_up_time: UpTime,
+    kes_system_num_cpu: CPUs,
+    kes_system_num_cpu_used: UsableCPUs,
+    kes_system_mem_heap_used: HeapAlloc,
   };
 }

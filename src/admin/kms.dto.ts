@@ -106,6 +106,36 @@ export class KmsTargetDto {
   probe?: KeyProbeDto;
 }
 
+/** What MinIO's clients want to know of the machine that keys come through, in their spelling. */
+export class ProgramStateDto {
+  @ApiProperty({ example: '0.1.0' })
+  Version!: string;
+
+  @ApiProperty()
+  KeyStoreReachable!: boolean;
+
+  @ApiProperty()
+  KeystoreAvailable!: boolean;
+
+  @ApiProperty({ example: 'linux' })
+  OS!: string;
+
+  @ApiProperty({ example: 'x64' })
+  Arch!: string;
+
+  @ApiProperty({ description: 'Nanoseconds' })
+  UpTime!: number;
+
+  @ApiProperty()
+  CPUs!: number;
+
+  @ApiProperty()
+  UsableCPUs!: number;
+
+  @ApiProperty({ description: 'Bytes' })
+  HeapAlloc!: number;
+}
+
 /** The status in MinIO's, RustFS' and Strongroom's spelling at once. */
 export class KmsStatusDto {
   @ApiProperty({ example: 'Strongroom vault:default', description: 'As in MinIO' })
@@ -121,6 +151,9 @@ export class KmsStatusDto {
     description: 'As in MinIO',
   })
   endpoints!: Record<string, string>;
+
+  @ApiProperty({ type: ProgramStateDto, description: 'As in MinIO: this process, which stands where KES would' })
+  state!: ProgramStateDto;
 
   @ApiProperty({ example: 'vault', description: 'As in RustFS' })
   backend_type!: string;
@@ -178,7 +211,7 @@ export class KeyListEntryDto {
   @ApiProperty({ example: 'app-key' })
   name!: string;
 
-  @ApiProperty({ description: 'Empty where the KMS does not tell', example: '2026-11-23T12:00:00.000Z' })
+  @ApiProperty({ description: 'The year 1 where the KMS does not tell', example: '2026-11-23T12:00:00.000Z' })
   createdAt!: string;
 
   @ApiProperty({ description: 'Empty where the KMS does not tell' })
@@ -189,6 +222,9 @@ export class KeyListEntryDto {
 export class KeyTrialDto {
   @ApiProperty({ example: 'app-key' })
   'key-id'!: string;
+
+  @ApiPropertyOptional({ description: 'The key version that wrapped, where the KMS tells', example: '3' })
+  version?: string;
 
   @ApiPropertyOptional({ description: 'Why no data key could be made' })
   'encryption-error'?: string;
@@ -238,4 +274,22 @@ export class KmsMetricsDto {
 
   @ApiProperty()
   kes_http_request_failure!: number;
+
+  @ApiProperty({ description: 'Calls under way' })
+  kes_http_request_active!: number;
+
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'integer' }, description: 'Upper bound in ns → calls' })
+  kes_http_response_time!: Record<string, number>;
+
+  @ApiProperty({ description: 'Nanoseconds' })
+  kes_system_up_time!: number;
+
+  @ApiProperty()
+  kes_system_num_cpu!: number;
+
+  @ApiProperty()
+  kes_system_num_cpu_used!: number;
+
+  @ApiProperty({ description: 'Bytes' })
+  kes_system_mem_heap_used!: number;
 }

@@ -1,9 +1,10 @@
-import { Get, HttpCode, Post, Query, Req } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { Delete, Get, HttpCode, Post, Query, Req } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { keyReferenceOf } from './admin-auth.guard';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
 import type { AdminRequest } from './admin-request';
 import { MAX_BODY_BYTES } from './json-body.middleware';
+import { KeyLifecycleService } from './keys/key-lifecycle.service';
 import { KmsAdminService } from './kms-admin.service';
 import { readKmsMetrics } from './kms-metrics';
 import {
@@ -16,16 +17,24 @@ import {
   KmsStatusDto,
   KmsVersionDto,
 } from './kms.dto';
-import { AnyCaller, RequiresAction, RequiresKeyAction } from './requires-action.decorator';
+import { importedMaterial } from './minio/imported-material';
 import { programVersion } from './program-version';
+import { RawBody } from './raw-body.decorator';
+import { AnyCaller, RequiresAction, RequiresKeyAction } from './requires-action.decorator';
+import { requireKeyReference } from './required-key';
 
 const TIMEOUT_SECONDS = 60;
+/** MinIO deletes keys at once; here a key always waits, and its clients cannot say how long. */
+const SHORTEST_WINDOW_DAYS = 7;
 const ROUTES: readonly (readonly [string, string])[] = [
   ['GET', 'status'],
   ['GET', 'version'],
   ['GET', 'apis'],
   ['GET', 'metrics'],
   ['POST', 'key/create'],
+  ['POST', 'key/import'],
+  ['POST', 'key/rotate'],
+  ['DELETE', 'key/delete'],
   ['GET', 'key/list'],
   ['GET', 'key/status'],
 ];
@@ -33,7 +42,10 @@ const ROUTES: readonly (readonly [string, string])[] = [
 /** MinIO's KMS API, in its shapes. */
 @AdminController('minio/kms/v1', 'kms')
 export class MinioKmsController {
-  constructor(private readonly kms: KmsAdminService) {}
+  constructor(
+    private readonly kms: KmsAdminService,
+    private readonly keys: KeyLifecycleService,
+  ) {}
 
   @Get('status')
   @RequiresAction('kms:Status')
@@ -79,7 +91,50 @@ export class MinioKmsController {
   @ApiOkResponse({ description: 'Created; no body' })
   @ApiProblem(409, 'The key exists already')
   async createKey(@Req() request: AdminRequest, @Query() _query: KeyQuery): Promise<void> {
-    await this.kms.create(keyReferenceOf(request));
+    await this.kms.create(requireKeyReference(request, 'key-id'));
+  }
+
+  @Post('key/import')
+  @HttpCode(200)
+  @RawBody()
+  @RequiresKeyAction('kms:ImportKey')
+  @ApiOperation({ summary: 'Import a key of 32 bytes, where the KMS can' })
+  @ApiConsumes('application/octet-stream', 'text/plain', 'application/json')
+  @ApiBody({
+    description: 'The 32 bytes, base64 of them, or `{"bytes": "<base64>"}`',
+    schema: { type: 'string', format: 'binary' },
+  })
+  @ApiOkResponse({ description: 'Imported; no body' })
+  @ApiProblem(409, 'The key exists already')
+  @ApiProblem(501, 'This KMS cannot import keys from here')
+  async importKey(@Req() request: AdminRequest, @Query() _query: KeyQuery): Promise<void> {
+    const reference = requireKeyReference(request, 'key-id');
+    await this.keys.create(request, { reference, material: importedMaterial(request.rawBody) });
+  }
+
+  @Post('key/rotate')
+  @HttpCode(200)
+  @RequiresKeyAction('kms:RotateKey')
+  @ApiOperation({ summary: 'Add a version to a key, the default key unless one is named; older objects stay readable' })
+  @ApiOkResponse({ description: 'Rotated; no body' })
+  @ApiProblem(404, 'There is no such key')
+  @ApiProblem(501, 'This KMS cannot rotate keys from here')
+  async rotateKey(@Req() request: AdminRequest, @Query() _query: KeyQuery): Promise<void> {
+    await this.kms.rotate(keyReferenceOf(request));
+  }
+
+  @Delete('key/delete')
+  @RequiresKeyAction('kms:DeleteKey')
+  @ApiOperation({
+    summary: 'Schedule the deletion of a key that nothing refers to, in 7 days',
+    description: 'A key in use is deleted by /api/v1/kms/keys/{key_id}/deletion only, with its id repeated.',
+  })
+  @ApiOkResponse({ description: 'Scheduled; no body' })
+  @ApiProblem(404, 'There is no such key')
+  @ApiProblem(409, 'Something still hangs on the key')
+  @ApiProblem(501, 'This KMS cannot delete keys from here')
+  async deleteKey(@Req() request: AdminRequest, @Query() _query: KeyQuery): Promise<void> {
+    await this.keys.scheduleDeletion(requireKeyReference(request, 'key-id'), SHORTEST_WINDOW_DAYS, undefined);
   }
 
   @Get('key/list')

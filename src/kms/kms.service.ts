@@ -38,6 +38,8 @@ export interface KmsKeyPage {
 export interface KeyTrial {
   readonly kms: string;
   readonly keyId: string;
+  /** The version that wrapped, where the KMS tells. */
+  readonly keyVersion?: string;
   readonly encryptionError?: KmsError;
   readonly decryptionError?: KmsError;
 }
@@ -217,15 +219,16 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     } catch (error) {
       return { ...names, encryptionError: error as KmsError };
     }
+    const tried = { ...names, keyVersion: generated.wrapped.keyVersion };
     try {
       const opened = await this.calls.unwrap({ wrapped: generated.wrapped, context });
       const same = timingSafeEqual(opened, generated.plaintext);
       opened.fill(0);
       return same
-        ? names
-        : { ...names, decryptionError: new KmsError('kms-protocol', `KMS ${target.kms} returned another data key`) };
+        ? tried
+        : { ...tried, decryptionError: new KmsError('kms-protocol', `KMS ${target.kms} returned another data key`) };
     } catch (error) {
-      return { ...names, decryptionError: error as KmsError };
+      return { ...tried, decryptionError: error as KmsError };
     } finally {
       generated.plaintext.fill(0);
     }

@@ -5,6 +5,7 @@ import { AdminController, ApiProblem } from '../admin-controller.decorator';
 import type { AdminRequest } from '../admin-request';
 import { KmsAdminService } from '../kms-admin.service';
 import { KeyBody, KeyQuery, KeyTrialDto, KmsKeyDto, KmsStatusDto } from '../kms.dto';
+import { requireKeyReference } from '../required-key';
 import { RequiresAction, RequiresKeyAction } from '../requires-action.decorator';
 
 /** What `mc admin kms key` asks for, where RustFS answers in shapes of its own under the same names. */
@@ -37,7 +38,7 @@ export class AdminKmsController {
   @ApiProblem(409, 'The key exists already')
   @ApiProblem(501, 'This KMS cannot create keys from here')
   async createKey(@Req() request: AdminRequest, @Query() _query: KeyQuery, @Body() _body: KeyBody): Promise<KmsKeyDto> {
-    return this.kms.create(keyReferenceOf(request));
+    return this.kms.create(requireKeyReference(request, 'key-id'));
   }
 
   @Get('key/status')

@@ -6,6 +6,7 @@ import { AdminError } from '../admin-error';
 import type { AdminRequest } from '../admin-request';
 import { KeyLifecycleService } from '../keys/key-lifecycle.service';
 import { KeyParams } from '../keys/keys.dto';
+import { requireKeyReference } from '../required-key';
 import { AnyCaller, RequiresKeyAction } from '../requires-action.decorator';
 import {
   RustfsCreateKeyDto,
@@ -24,7 +25,7 @@ import {
   RustfsTagDto,
   RustfsUntagDto,
 } from './rustfs-keys.dto';
-import { requireKeyReference, RustfsKeys } from './rustfs-keys.service';
+import { RustfsKeys } from './rustfs-keys.service';
 import { toImpact, toKeyAnswer, toKeyMetadata } from './rustfs-wire';
 
 const USUAL_WINDOW_DAYS = 30;

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { KmsError } from '../../kms/kms-error';
 import { keyReferenceOf } from '../admin-auth.guard';
-import { AdminError } from '../admin-error';
 import type { AdminRequest } from '../admin-request';
 import { KeyLifecycleService, type KeyDetails } from '../keys/key-lifecycle.service';
 import type { RustfsBareKeyPageDto, RustfsCreateKeyDto, RustfsListKeysQuery } from './rustfs-keys.dto';
@@ -58,17 +57,4 @@ export class RustfsKeys {
       ...(unreadable.length === 0 ? {} : { unreadable_key_ids: unreadable }),
     };
   }
-}
-
-/**
- * The key that a request must name.
- *
- * @throws AdminError `InvalidRequest`
- */
-export function requireKeyReference(request: AdminRequest): string {
-  const reference = keyReferenceOf(request);
-  if (reference === undefined) {
-    throw new AdminError('InvalidRequest', 'Name the key', [{ field: 'key_id', message: 'is missing' }]);
-  }
-  return reference;
 }

@@ -3,6 +3,7 @@ import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { AdminController, ApiProblem } from '../admin-controller.decorator';
 import type { AdminRequest } from '../admin-request';
 import { KeyLifecycleService } from '../keys/key-lifecycle.service';
+import { requireKeyReference } from '../required-key';
 import { AnyCaller, RequiresKeyAction } from '../requires-action.decorator';
 import {
   RustfsBareKeyDto,
@@ -12,7 +13,7 @@ import {
   RustfsListKeysQuery,
   RustfsNamedKeyQuery,
 } from './rustfs-keys.dto';
-import { requireKeyReference, RustfsKeys } from './rustfs-keys.service';
+import { RustfsKeys } from './rustfs-keys.service';
 import { toKeyMetadata } from './rustfs-wire';
 
 /** RustFS' older key routes, whose answers are not wrapped. */
