@@ -13,6 +13,7 @@ const layers = {
   crypto: ['kms', 'settings', 'common'],
   'object-storage': ['crypto', 'kms', 'database', 'settings', 'common'],
   rewrap: ['object-storage', 'crypto', 'kms', 'config', 'database', 'settings', 'common'],
+  rotation: ['rewrap', 'kms', 'database', 'settings', 'common'],
   notifications: ['object-storage', 'kms', 'config', 'database', 'settings', 'common'],
   lifecycle: ['notifications', 'object-storage', 'database', 'settings', 'common'],
   identity: ['config', 'database', 'settings', 'common'],
@@ -20,6 +21,7 @@ const layers = {
   sts: ['s3', 'identity', 'settings', 'common'],
   admin: [
     'audit',
+    'rotation',
     'rewrap',
     'lifecycle',
     'notifications',
@@ -115,7 +117,7 @@ module.exports = {
       comment: 'Business, bytes and keys know no transport.',
       severity: 'error',
       from: {
-        path: '^src/(rewrap|lifecycle|notifications|object-storage|crypto|kms|config|audit|database|common)/',
+        path: '^src/(rotation|rewrap|lifecycle|notifications|object-storage|crypto|kms|config|audit|database|common)/',
         pathNot: ['\\.spec\\.ts$', '^src/kms/providers/'],
       },
       to: { path: '^(node_modules/(express|@types/express|supertest)/|https?$)' },

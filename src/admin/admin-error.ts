@@ -12,6 +12,7 @@ export type AdminErrorKind =
   | 'InvalidPayload'
   | 'Busy'
   | 'KeyStillReferenced'
+  | 'NoSuchRotationPolicy'
   | 'NotOffered'
   | 'NotFound'
   | 'PayloadTooLarge'

@@ -7,6 +7,7 @@ import { LifecycleModule } from '../lifecycle/lifecycle.module';
 import { NotificationModule } from '../notifications/notification.module';
 import { ObjectStorageModule } from '../object-storage/object-storage.module';
 import { RewrapModule } from '../rewrap/rewrap.module';
+import { RotationModule } from '../rotation/rotation.module';
 import { AccessKeyController } from './access-key.controller';
 import { AdminAuthGuard } from './admin-auth.guard';
 import { AdminAuthenticator } from './admin-authenticator.service';
@@ -51,6 +52,7 @@ import { RustfsKmsService } from './rustfs/rustfs-kms-service.service';
 import { RustfsLegacyKeysController } from './rustfs/rustfs-legacy-keys.controller';
 import { RustfsServiceController } from './rustfs/rustfs-service.controller';
 import { RewrapController } from './rewrap.controller';
+import { RotationController } from './rotation/rotation.controller';
 import { UpgradeController } from './upgrade.controller';
 import { UserController } from './user.controller';
 import { WhoAmIController } from './whoami.controller';
@@ -66,6 +68,7 @@ import { WhoAmIController } from './whoami.controller';
     LifecycleModule,
     NotificationModule,
     RewrapModule,
+    RotationModule,
   ],
   controllers: [
     ConfigKvController,
@@ -79,6 +82,7 @@ import { WhoAmIController } from './whoami.controller';
     ConfigHelpController,
     BucketEscrowController,
     KeyUsageController,
+    RotationController,
     KeysController,
     KmsController,
     AdminKmsController,

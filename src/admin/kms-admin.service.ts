@@ -3,6 +3,7 @@ import { KmsService, type KmsKey } from '../kms/kms.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
 import type { AdminRequest } from './admin-request';
 import { KeyResources } from './key-resources.service';
+import { KeyLifecycleService } from './keys/key-lifecycle.service';
 import { programState } from './minio/program-state';
 import type { KeyListEntryDto, KeyListQuery, KeyTrialDto, KmsKeyDto, KmsStatusDto } from './kms.dto';
 
@@ -19,6 +20,7 @@ export class KmsAdminService {
     private readonly kms: KmsService,
     private readonly authorizer: AdminAuthorizer,
     private readonly keyResources: KeyResources,
+    private readonly keys: KeyLifecycleService,
   ) {}
 
   status(): KmsStatusDto {
@@ -46,7 +48,7 @@ export class KmsAdminService {
 
   /** @throws KmsError `kms-key-not-found`, `kms-unsupported` */
   async rotate(keyReference: string | undefined): Promise<KmsKeyDto> {
-    return toKeyDto(await this.kms.rotateKey(keyReference));
+    return toKeyDto(await this.keys.rotate(keyReference));
   }
 
   /** @throws KmsError `kms-key-not-found` */

@@ -19,6 +19,7 @@ const ADMIN: Readonly<Record<string, ProblemRow>> = {
   InvalidPayload: row(400, 'Unreadable body', 'XMinioAdminConfigBadJSON'),
   Busy: row(503, 'Too many requests', 'SlowDown'),
   KeyStillReferenced: row(409, 'Key in use', 'KMS.KMSInvalidStateException'),
+  NoSuchRotationPolicy: row(404, 'No such rotation policy'),
   NotOffered: row(501, 'Not offered', 'NotImplemented'),
   NotFound: row(404, 'No such route', 'XMinioAdminAPINotFound'),
   PayloadTooLarge: row(413, 'Body too large', 'XMinioAdminConfigTooLarge'),

@@ -8,6 +8,7 @@ import type { BoundDataKey, ProviderDataKey } from './kms-provider';
 import { BUILTIN_KMS, type KmsRegistry } from './kms-registry.service';
 import type { KmsTarget } from './kms-target';
 import { SERVER_KEY_ID } from './providers/builtin.provider';
+import type { WrapCounter } from './wrap-counter';
 
 const KEY_BYTES = 32;
 /** Calls at a time for the data keys of a batch that have to be asked for one by one. */
@@ -20,6 +21,7 @@ export class DataKeyCalls {
   constructor(
     private readonly registry: KmsRegistry,
     private readonly audit: AuditTrail | undefined,
+    private readonly wraps: WrapCounter | undefined,
   ) {}
 
   /** @throws KmsError */
@@ -32,7 +34,7 @@ export class DataKeyCalls {
         (late: ProviderDataKey) => late.plaintext.fill(0),
       ),
     );
-    return named(target, keyId, generated);
+    return this.named(target, keyId, generated);
   }
 
   /** @throws KmsError */
@@ -73,7 +75,7 @@ export class DataKeyCalls {
               (late: ProviderDataKey[]) => late.forEach(({ plaintext }) => plaintext.fill(0)),
             ),
           );
-          return generated.map((each) => named(target, keyId, each));
+          return generated.map((each) => this.named(target, keyId, each));
         }),
       (context) => this.generate(target, keyId, context),
     );
@@ -127,6 +129,7 @@ export class DataKeyCalls {
         ),
       );
       assertAnswered(some, rewrapped, target.kms);
+      rewrapped.forEach(({ keyVersion }) => this.wraps?.count(target.kms, keyId, keyVersion));
       return rewrapped.map((each) => ({ kms: target.kms, keyId, ...each }));
     };
     const alone = async (key: BoundWrappedKey): Promise<WrappedDataKey> => (await rewrap([key]))[0] as WrappedDataKey;
@@ -134,6 +137,15 @@ export class DataKeyCalls {
     // Without the permission to rewrap there may still be the one to unwrap and wrap.
     const denied = outcomes.some((outcome) => outcome.status === 'rejected' && isDenied(outcome.reason));
     return denied ? undefined : outcomes;
+  }
+
+  private named(
+    { kms }: KmsTarget,
+    keyId: string,
+    { plaintext, ciphertext, keyVersion }: ProviderDataKey,
+  ): GeneratedDataKey {
+    this.wraps?.count(kms, keyId, keyVersion);
+    return { plaintext, wrapped: { kms, keyId, keyVersion, ciphertext } };
   }
 
   private async canRewrap(from: string, target: KmsTarget, to: string): Promise<boolean> {
@@ -208,14 +220,6 @@ function assertAnswered(asked: readonly unknown[], answers: readonly unknown[], 
 /** Whether what was refused together may be granted one by one; a batch may also need another permission. */
 function mayDoAlone(error: unknown): boolean {
   return error instanceof KmsError && !error.retryable && error.kind !== 'kms-unauthenticated';
-}
-
-function named(
-  { kms }: KmsTarget,
-  keyId: string,
-  { plaintext, ciphertext, keyVersion }: ProviderDataKey,
-): GeneratedDataKey {
-  return { plaintext, wrapped: { kms, keyId, keyVersion, ciphertext } };
 }
 
 function nameOf({ kms, keyId, keyVersion }: WrappedDataKey): Pick<KeyUseCall, 'kms' | 'keyId' | 'keyVersion'> {

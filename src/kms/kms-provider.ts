@@ -27,6 +27,14 @@ export interface KeyDescription {
   readonly createdBy?: string;
   readonly description?: string;
   readonly deletionDate?: Date;
+  /** The KMS rotates the key by itself, where it does and tells. */
+  readonly ownRotation?: OwnRotation;
+}
+
+/** Rotation that the KMS does without being asked. */
+export interface OwnRotation {
+  readonly periodDays: number;
+  readonly next?: Date;
 }
 
 export interface KeyPage {

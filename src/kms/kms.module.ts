@@ -5,19 +5,23 @@ import { KeyNotes } from './key-notes.repository';
 import { Keyring } from './keyring';
 import { KeyringRepository } from './keyring.repository';
 import { KmsRegistry } from './kms-registry.service';
+import { KeyWrapsRepository } from './key-wraps.repository';
 import { KmsService } from './kms.service';
+import { WrapCounter } from './wrap-counter';
 
 /** Keys alone: knows no objects and no HTTP. */
 @Module({
   imports: [ConfigManagerModule],
   providers: [
     KeyNotes,
+    KeyWrapsRepository,
+    WrapCounter,
     KeyringRepository,
     Keyring,
     KmsRegistry,
     KmsService,
     { provide: DataKeys, useExisting: KmsService },
   ],
-  exports: [KmsService, DataKeys, KeyNotes],
+  exports: [KmsService, DataKeys, KeyNotes, KeyWrapsRepository],
 })
 export class KmsModule {}

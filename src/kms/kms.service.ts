@@ -19,6 +19,7 @@ import type { CallOptions, ConnectionTestReport, KeyDescription, KmsProvider } f
 import { BUILTIN_KMS, KmsRegistry } from './kms-registry.service';
 import type { KmsTarget, KmsTargetStatus } from './kms-target';
 import { SERVER_KEY_ID } from './providers/builtin.provider';
+import { WrapCounter } from './wrap-counter';
 
 const TEST_DEADLINE = 60_000;
 
@@ -58,9 +59,10 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     private readonly registry: KmsRegistry,
     keyring: Keyring,
     @Optional() audit?: AuditTrail,
+    @Optional() wraps?: WrapCounter,
   ) {
     super();
-    this.calls = new DataKeyCalls(registry, audit);
+    this.calls = new DataKeyCalls(registry, audit, wraps);
     this.cache = new DataKeyCache(registry.settings.cache);
     registry.onChange((kms) => {
       if (kms === undefined) {
@@ -126,6 +128,12 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   override resolve(keyReference: string | undefined): { readonly kms: string; readonly keyId: string } {
     const { target, keyId } = this.locate(keyReference);
     return { kms: this.registry.requireForWrapping(target.kms).kms, keyId };
+  }
+
+  /** Like {@link resolve}, for administration: also of keys that are not to wrap anything new. */
+  locateKey(keyReference: string | undefined): { readonly kms: string; readonly keyId: string } {
+    const { target, keyId } = this.locate(keyReference);
+    return { kms: target.kms, keyId };
   }
 
   override escrowReference(): string | undefined {

@@ -63,6 +63,7 @@ const OPERATIONS: Readonly<Record<string, { readonly members: readonly string[];
   EnableKey: { members: ['KeyId'] },
   DisableKey: { members: ['KeyId'] },
   EnableKeyRotation: { members: ['KeyId', 'RotationPeriodInDays'] },
+  GetKeyRotationStatus: { members: ['KeyId'] },
   RotateKeyOnDemand: { members: ['KeyId'] },
   ScheduleKeyDeletion: { members: ['KeyId', 'PendingWindowInDays'] },
   CancelKeyDeletion: { members: ['KeyId'] },
@@ -228,6 +229,9 @@ export class FakeAwsKms {
     if (name === 'DescribeKey') {
       return { KeyMetadata: metadata(key) };
     }
+    if (name === 'GetKeyRotationStatus') {
+      return rotationStatus(key);
+    }
     if (name === 'CancelKeyDeletion') {
       if (key.state !== 'PendingDeletion') {
         throw new AwsFault('KMSInvalidStateException', `${key.arn} is not pending deletion.`);
@@ -347,6 +351,17 @@ function metadata(key: AwsKey): { readonly KeyId: string } & Input {
     CurrentKeyMaterialId: latest(key).id,
     ...(key.state === 'PendingDeletion' ? { DeletionDate: key.deletionDate } : {}),
   };
+}
+
+function rotationStatus({ arn, createdAt, rotationDays }: AwsKey): Input {
+  return rotationDays === undefined
+    ? { KeyId: arn, KeyRotationEnabled: false }
+    : {
+        KeyId: arn,
+        KeyRotationEnabled: true,
+        RotationPeriodInDays: rotationDays,
+        NextRotationDate: createdAt + rotationDays * DAY,
+      };
 }
 
 function latest(key: AwsKey): Material {

@@ -21,6 +21,7 @@ export interface GcpFakeKey {
   readonly createTime: string;
   /** Seconds. */
   destroyWait: number;
+  rotation?: { readonly seconds: number; readonly next: string };
   primary: GcpFakeVersion;
   readonly versions: GcpFakeVersion[];
 }
@@ -68,6 +69,9 @@ export function showKey(key: GcpFakeKey): Json {
     primary: showVersion(key, key.primary),
     versionTemplate: { protectionLevel: key.protectionLevel, algorithm: 1 },
     destroyScheduledDuration: `${key.destroyWait}s`,
+    ...(key.rotation === undefined
+      ? {}
+      : { rotationPeriod: `${key.rotation.seconds}s`, nextRotationTime: key.rotation.next }),
   };
 }
 

@@ -74,6 +74,11 @@ export class FakeGcpKms {
     return key.name;
   }
 
+  /** Has the key rotated by itself. @param seconds between two rotations @param next RFC 3339 */
+  setRotation(name: string, seconds: number, next: string): void {
+    this.key(`${RING}/cryptoKeys/${name}`).rotation = { seconds, next };
+  }
+
   /** @param seconds how long versions of the key wait for their destruction */
   setDestroyWait(name: string, seconds: number): void {
     this.key(`${RING}/cryptoKeys/${name}`).destroyWait = seconds;

@@ -14,6 +14,8 @@ export interface TransitKeyOptions {
   readonly type?: string;
   readonly derived?: boolean;
   readonly exportable?: boolean;
+  /** Seconds. */
+  readonly autoRotatePeriod?: number;
 }
 
 interface TransitKey {
@@ -25,6 +27,7 @@ interface TransitKey {
   minDecryptionVersion: number;
   minEncryptionVersion: number;
   deletionAllowed: boolean;
+  readonly autoRotatePeriod: number;
 }
 
 type Body = Readonly<Record<string, unknown>>;
@@ -66,6 +69,7 @@ export class FakeTransit {
       minDecryptionVersion: 1,
       minEncryptionVersion: 0,
       deletionAllowed: false,
+      autoRotatePeriod: options.autoRotatePeriod ?? 0,
     });
   }
 
@@ -82,7 +86,7 @@ export class FakeTransit {
       ...(key.derived ? { kdf: 'hkdf_sha256', convergent_encryption: false } : {}),
       exportable: key.exportable,
       allow_plaintext_backup: false,
-      auto_rotate_period: 0,
+      auto_rotate_period: key.autoRotatePeriod,
       deletion_allowed: key.deletionAllowed,
       latest_version: key.versions.length,
       min_available_version: 0,

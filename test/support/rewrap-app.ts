@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Secret } from '../../src/common/secret';
 import { ConfigManager } from '../../src/config/config-manager';
@@ -42,8 +43,8 @@ export interface RewrapApp {
   close(): Promise<void>;
 }
 
-/** Starts the store without any of its faces. */
-export async function startRewrapApp(): Promise<RewrapApp> {
+/** Starts the store without any of its faces. @param more modules that are to run with it */
+export async function startRewrapApp(more: readonly Type[] = []): Promise<RewrapApp> {
   const database = await createTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'strongroom-rewrap-'));
   const environment = { STRONGROOM_ROOT_KEY: randomBytes(32).toString('base64'), STRONGROOM_DATA_DIR: directory };
@@ -52,7 +53,7 @@ export async function startRewrapApp(): Promise<RewrapApp> {
     databaseUrl: new Secret(database.url),
   });
   const module = await Test.createTestingModule({
-    imports: [SettingsModule.forRoot(settings), DatabaseModule, ConfigManagerModule, RewrapModule],
+    imports: [SettingsModule.forRoot(settings), DatabaseModule, ConfigManagerModule, RewrapModule, ...more],
   }).compile();
   module.useLogger(['fatal']);
   await module.init();

@@ -6,6 +6,7 @@ import { KmsError } from '../../kms/kms-error';
 import { KeyNotes, type KeyNote } from '../../kms/key-notes.repository';
 import { KmsService, type KmsKey } from '../../kms/kms.service';
 import { KeyUsageService } from '../../object-storage/key-usage.service';
+import { RotationService, type RotationReadout } from '../../rotation/rotation.service';
 import { AdminAuthorizer } from '../admin-authorizer.service';
 import { AdminError } from '../admin-error';
 import type { AdminRequest } from '../admin-request';
@@ -13,7 +14,7 @@ import { KeyResources } from '../key-resources.service';
 import { impactOf, type KeyImpact } from './key-impact';
 
 /** A key with what people wrote about it. */
-export type KeyDetails = KmsKey & KeyNote;
+export type KeyDetails = KmsKey & KeyNote & { readonly rotation?: RotationReadout };
 
 export interface NewKey extends Partial<KeyNote> {
   /** A key reference; a fresh name in the default KMS unless given. */
@@ -51,6 +52,7 @@ export class KeyLifecycleService {
     private readonly usage: KeyUsageService,
     private readonly authorizer: AdminAuthorizer,
     private readonly keyResources: KeyResources,
+    private readonly rotation: RotationService,
   ) {}
 
   /**
@@ -66,12 +68,15 @@ export class KeyLifecycleService {
       : this.kms.importKey(reference, material));
     const written = { description: note.description, tags: note.tags ?? {} };
     await this.notes.replace(key.kms, key.keyId, written);
+    await this.rotation.forget(key.kms, key.keyId);
     return withNote(key, written);
   }
 
   /** @throws KmsError `kms-key-not-found` */
   async describe(reference: string | undefined): Promise<KeyDetails> {
-    return this.withNote(await this.kms.describeKey(reference));
+    const key = await this.kms.describeKey(reference);
+    const rotation = (await this.rotation.readouts(key.kms, [key])).get(key.keyId);
+    return { ...(await this.withNote(key)), rotation };
   }
 
   /**
@@ -90,13 +95,14 @@ export class KeyLifecycleService {
     if (visible.length === 0) {
       await this.authorizer.require(request, LIST_ACTIONS, '*');
     }
-    const found = await this.notes.find(
-      page.kms,
-      visible.map((key) => key.keyId),
-    );
+    const keyIds = visible.map((key) => key.keyId);
+    const [notes, rotations] = await Promise.all([
+      this.notes.find(page.kms, keyIds),
+      this.rotation.readouts(page.kms, visible),
+    ]);
     return {
       kms: page.kms,
-      keys: visible.map((key) => withNote(key, found.get(key.keyId))),
+      keys: visible.map((key) => ({ ...withNote(key, notes.get(key.keyId)), rotation: rotations.get(key.keyId) })),
       nextMarker: page.nextMarker,
     };
   }
@@ -157,8 +163,10 @@ export class KeyLifecycleService {
   }
 
   /** @throws KmsError `kms-unsupported`, `kms-key-not-found` */
-  async rotate(reference: string): Promise<KeyDetails> {
-    return this.withNote(await this.kms.rotateKey(reference));
+  async rotate(reference: string | undefined): Promise<KeyDetails> {
+    const key = await this.kms.rotateKey(reference);
+    await this.rotation.rotated(key);
+    return this.withNote(key);
   }
 
   /** @throws KmsError `kms-key-not-found` */

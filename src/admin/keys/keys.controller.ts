@@ -4,6 +4,7 @@ import { AdminController, ApiProblem } from '../admin-controller.decorator';
 import type { AdminRequest } from '../admin-request';
 import { toKeyDto } from '../kms-admin.service';
 import { AnyCaller, RequiresKeyAction } from '../requires-action.decorator';
+import { toKeyRotationDto } from '../rotation/rotation-wire';
 import type { KeyImpact } from './key-impact';
 import { KeyLifecycleService, type KeyDetails } from './key-lifecycle.service';
 import {
@@ -134,16 +135,21 @@ export class KeysController {
 }
 
 function toDetailsDto(key: KeyDetails): KeyDetailsDto {
-  return { ...toKeyDto(key), description: key.description, tags: key.tags };
+  const rotation = key.rotation && toKeyRotationDto(key, key.rotation);
+  return { ...toKeyDto(key), description: key.description, tags: key.tags, rotation };
 }
 
 function toImpactDto({ keyId, kms, references, usage }: KeyImpact): KeyImpactDto {
-  const { objects, bytes, uploads } = usage;
+  const { objects, bytes, uploads, escrowObjects: escrow_objects, escrowUploads: escrow_uploads } = usage;
   const versions = usage.versions.map((version) => ({
     key_version: version.keyVersion,
     objects: version.objects,
     bytes: version.bytes,
     uploads: version.uploads,
+    escrow_objects: version.escrowObjects,
+    escrow_uploads: version.escrowUploads,
   }));
-  return { key_id: keyId, kms, references, objects, bytes, uploads, versions };
+  const bucket_defaults = usage.bucketDefaults;
+  const sealed = { objects, bytes, uploads, escrow_objects, escrow_uploads };
+  return { key_id: keyId, kms, references, bucket_defaults, ...sealed, versions };
 }

@@ -2,6 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBase64, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
 import { KmsKeyDto } from '../kms.dto';
+import { KeyRotationDto } from '../rotation/rotation.dto';
 import { IsTags } from './tags.decorator';
 
 const LONGEST_REFERENCE = 512;
@@ -107,6 +108,9 @@ export class KeyDetailsDto extends KmsKeyDto {
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
   tags!: Readonly<Record<string, string>>;
+
+  @ApiPropertyOptional({ type: KeyRotationDto, description: 'In descriptions and listings' })
+  rotation?: KeyRotationDto;
 }
 
 export class KeyPageDto {
@@ -145,6 +149,12 @@ class KeyVersionImpactDto {
 
   @ApiProperty({ description: 'Multipart uploads in progress' })
   uploads!: number;
+
+  @ApiProperty({ description: 'Object versions with their second seal under it' })
+  escrow_objects!: number;
+
+  @ApiProperty({ description: 'Uploads with their second seal under it' })
+  escrow_uploads!: number;
 }
 
 /** What deleting a key would destroy. */
@@ -158,6 +168,9 @@ export class KeyImpactDto {
   @ApiProperty({ type: [KeyReferenceEntryDto], description: 'Empty when nothing would be lost' })
   references!: readonly KeyReferenceEntryDto[];
 
+  @ApiProperty({ type: [String], description: 'Buckets that encrypt with it by default' })
+  bucket_defaults!: readonly string[];
+
   @ApiProperty()
   objects!: number;
 
@@ -166,6 +179,12 @@ export class KeyImpactDto {
 
   @ApiProperty()
   uploads!: number;
+
+  @ApiProperty()
+  escrow_objects!: number;
+
+  @ApiProperty()
+  escrow_uploads!: number;
 
   @ApiProperty({ type: [KeyVersionImpactDto] })
   versions!: readonly KeyVersionImpactDto[];

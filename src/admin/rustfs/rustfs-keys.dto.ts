@@ -206,7 +206,9 @@ export class RustfsKeyAnswerDto extends RustfsCreatedKeyDto {
 }
 
 class RustfsReferenceDto {
-  @ApiProperty({ enum: ['service-default-key', 'bucket-default-encryption', 'objects', 'multipart-uploads'] })
+  @ApiProperty({
+    enum: ['service-default-key', 'bucket-default-encryption', 'objects', 'multipart-uploads', 'second-seals'],
+  })
   kind!: string;
 
   @ApiProperty({ description: 'Bucket, KMS or key version' })
@@ -310,6 +312,12 @@ export class RustfsListedKeyDto {
 
   @ApiProperty({ type: Date, nullable: true })
   rotated_at!: Date | null;
+
+  @ApiProperty({ description: 'By its rotation policy, or after 2^32 data keys; also where the KMS cannot rotate' })
+  rotation_due!: boolean;
+
+  @ApiPropertyOptional({ enum: ['age', 'never_rotated', 'wraps'] })
+  rotation_due_reason?: string;
 }
 
 export class RustfsBareKeyPageDto {

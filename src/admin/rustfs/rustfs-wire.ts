@@ -5,7 +5,7 @@ import type { RustfsImpactDto, RustfsKeyAnswerDto, RustfsKeyMetadataDto, RustfsL
 
 const USAGE = 'EncryptDecrypt';
 const ORIGIN = 'RUSTFS_KMS';
-const SCANNED = ['bucket-default-encryption', 'service-default-key', 'objects', 'multipart-uploads'];
+const SCANNED = ['bucket-default-encryption', 'service-default-key', 'objects', 'multipart-uploads', 'second-seals'];
 const STATES: Readonly<Record<KeyState, string>> = {
   enabled: 'Enabled',
   disabled: 'Disabled',
@@ -44,6 +44,8 @@ export function toListedKey(key: KeyDetails): RustfsListedKeyDto {
     created_at: key.createdAt ?? null,
     created_by: key.createdBy ?? null,
     rotated_at: hasTurned ? (newest?.createdAt ?? null) : null,
+    rotation_due: key.rotation?.due === true,
+    ...(key.rotation?.due === true ? { rotation_due_reason: key.rotation.reason?.replaceAll('-', '_') } : {}),
   };
 }
 

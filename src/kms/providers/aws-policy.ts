@@ -5,6 +5,7 @@ export const REQUIRED_ACTIONS = ['kms:DescribeKey', 'kms:GenerateDataKey', 'kms:
 const KEY_ADMINISTRATION = [
   'kms:RotateKeyOnDemand',
   'kms:EnableKeyRotation',
+  'kms:GetKeyRotationStatus',
   'kms:EnableKey',
   'kms:DisableKey',
   'kms:ScheduleKeyDeletion',

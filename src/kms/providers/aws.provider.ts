@@ -9,6 +9,7 @@ import type {
   KeyPage,
   KeyState,
   KmsProvider,
+  OwnRotation,
   ProviderDataKey,
   ProviderWrappedKey,
 } from '../kms-provider';
@@ -23,6 +24,8 @@ import { capabilities, ifThere, receivedDataKey, withPermissionRemedy } from './
 
 const MAX_CIPHERTEXT_BYTES = 6_144;
 const SHORTEST_WINDOW = 7;
+/** What AWS takes unless told otherwise. */
+const YEAR_DAYS = 365;
 const LIST_PAGE = 100;
 
 /**
@@ -131,11 +134,13 @@ export class AwsProvider implements KmsProvider {
   }
 
   async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
-    return describe(shortAwsKeyName(keyId), await this.metadata(keyId, signal));
+    const metadata = await this.metadata(keyId, signal);
+    const ownRotation = await this.ownRotation(metadata, signal);
+    return { ...describe(shortAwsKeyName(keyId), metadata), ownRotation };
   }
 
-  async probe(options: CallOptions): Promise<void> {
-    await this.describeKey(this.defaultKeyId, options);
+  async probe({ signal }: CallOptions): Promise<void> {
+    await this.metadata(this.defaultKeyId, signal);
   }
 
   async testConnection({ signal }: CallOptions): Promise<ConnectionTestReport> {
@@ -190,7 +195,9 @@ export class AwsProvider implements KmsProvider {
     const named = new Set(aliases.map(({ target }) => target));
     const unnamed = (await this.keyIds(options.signal)).filter((id) => !named.has(id));
     const names = aliases.filter(({ name }) => !name.startsWith('aws/')).map(({ name }) => name);
-    return listingPage([...names, ...unnamed], { pattern, marker, limit }, (name) => this.describeKey(name, options));
+    return listingPage([...names, ...unnamed], { pattern, marker, limit }, async (name) =>
+      describe(name, await this.metadata(name, options.signal)),
+    );
   }
 
   /** On demand; AWS may take a moment until it wraps with the new material. */
@@ -252,6 +259,23 @@ export class AwsProvider implements KmsProvider {
       throw new KmsError('kms-protocol', `${this.kms} describes key ${keyId} in an unknown way`);
     }
     return KeyMetadata;
+  }
+
+  /** A key may be described by those who may not see this, and not every kind of key can have it. */
+  private async ownRotation(metadata: KeyMetadata, signal: AbortSignal): Promise<OwnRotation | undefined> {
+    const KeyId = metadata.Arn ?? this.idOf(metadata);
+    try {
+      const status = await this.send(KeyId, signal, ({ sdk, client }, options) =>
+        client.send(new sdk.GetKeyRotationStatusCommand({ KeyId }), options),
+      );
+      const isOn = status.KeyRotationEnabled === true;
+      return isOn ? { periodDays: status.RotationPeriodInDays ?? YEAR_DAYS, next: status.NextRotationDate } : undefined;
+    } catch (error) {
+      if (error instanceof KmsError && !error.retryable) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   private async refuseExisting(name: string, { signal }: CallOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import { KmsError } from '../kms-error';
-import type { KeyDescription, KeyState } from '../kms-provider';
+import type { KeyDescription, KeyState, OwnRotation } from '../kms-provider';
 import type { GcpKey, GcpKeyVersion } from './gcp-calls';
 import { gcpKeyVersion } from './gcp-key-name';
 
@@ -8,6 +8,8 @@ const STATES: Readonly<Record<string, KeyState>> = {
   DESTROY_SCHEDULED: 'pending-deletion',
   DESTROYED: 'pending-deletion',
 };
+
+const DAY_SECONDS = 86_400;
 
 /** A moment as Cloud KMS tells it. */
 interface GcpTime {
@@ -23,8 +25,14 @@ export function describeGcpKey(keyId: string, key: GcpKey): KeyDescription {
     algorithm: `${primary?.algorithm ?? 'unknown'} (${primary?.protectionLevel ?? 'unknown'})`,
     latestVersion: gcpKeyVersion(primary?.name),
     createdAt: dateOf(key.createTime),
+    ownRotation: ownRotation(key),
     deletionDate: primary ? (dateOf(primary.destroyEventTime) ?? dateOf(primary.destroyTime)) : undefined,
   };
+}
+
+function ownRotation({ rotationPeriod, nextRotationTime }: GcpKey): OwnRotation | undefined {
+  const seconds = Number(rotationPeriod?.seconds ?? 0);
+  return seconds > 0 ? { periodDays: seconds / DAY_SECONDS, next: dateOf(nextRotationTime) } : undefined;
 }
 
 /** What the state of a version means for its key. */

@@ -1,5 +1,5 @@
 import { KmsError } from '../kms-error';
-import type { KeyDescription } from '../kms-provider';
+import type { KeyDescription, OwnRotation } from '../kms-provider';
 import { objectOf, textOf, type VaultObject } from './vault-client';
 
 /** What has to be known of a transit key to wrap with it. */
@@ -10,6 +10,8 @@ export interface VaultKey {
   readonly derived: boolean;
   readonly description: KeyDescription;
 }
+
+const DAY_SECONDS = 86_400;
 
 /** Key types that authenticate associated data. */
 const AEAD_TYPES: ReadonlySet<string> = new Set(['aes256-gcm96', 'aes128-gcm96', 'chacha20-poly1305']);
@@ -49,7 +51,19 @@ export function readVaultKey(kms: string, name: string, answer: VaultObject): Va
       latestVersion: String(latest),
       versions,
       createdAt: versions[0]?.createdAt,
+      ownRotation: ownRotation(data['auto_rotate_period'], versions.at(-1)?.createdAt),
     },
+  };
+}
+
+/** @param period seconds, 0 for never */
+function ownRotation(period: unknown, since: Date | undefined): OwnRotation | undefined {
+  if (typeof period !== 'number' || period <= 0) {
+    return undefined;
+  }
+  return {
+    periodDays: period / DAY_SECONDS,
+    next: since && new Date(since.getTime() + period * 1_000),
   };
 }
 
