@@ -70,7 +70,7 @@ describe('dashboard and alerts', () => {
   it('show every metric of the KMS and of the audit log', () => {
     const shown = queries.map(([, expr]) => expr).join('\n');
     const ours = register.getMetricsAsArray().map(({ name }) => name);
-    const relevant = ours.filter((name) => /^strongroom_(kms|audit|bucket_key)_/.test(name));
+    const relevant = ours.filter((name) => /^strongroom_(kms|audit|bucket_key|rewrap)_/.test(name));
     expect(relevant.length).toBeGreaterThan(15);
     expect(relevant.filter((name) => !shown.includes(name))).toEqual([]);
   });

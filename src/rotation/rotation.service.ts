@@ -70,9 +70,11 @@ function rotationFacts(key: KmsKey, state: RotationState | undefined, used: KeyW
   const { latestVersion, versions, createdAt } = key;
   const told = versions?.find(({ version }) => version === latestVersion)?.createdAt;
   const recorded = state?.version !== undefined && state.version === latestVersion ? state.rotatedAt : undefined;
+  // A KMS whose clock is behind must not make a key look old that has just been rotated.
+  const newest = told !== undefined && recorded !== undefined && recorded > told ? recorded : (told ?? recorded);
   const several = (versions?.length ?? 0) > 1 || (latestVersion !== undefined && Number(latestVersion) > 1);
   return {
-    since: told ?? recorded ?? used?.firstAt ?? createdAt,
+    since: newest ?? used?.firstAt ?? createdAt,
     wraps: used?.wraps ?? 0,
     rotatedBefore: several || recorded !== undefined,
   };

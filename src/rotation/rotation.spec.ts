@@ -54,6 +54,7 @@ describe('rotation by policy', () => {
 
   beforeAll(async () => {
     vault = await startVaultServer();
+    vault.createKey('objects');
     app = await startRewrapApp([RotationModule]);
     await app.useVault('main', vault, { max_retries: 0 });
     await app.buckets.create('bucket', 'owner');
