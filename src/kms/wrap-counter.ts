@@ -38,7 +38,7 @@ export class WrapCounter implements BeforeApplicationShutdown {
 
   /** Waits until what was counted so far is in the database. */
   async settled(): Promise<void> {
-    await Promise.all([...this.reserves.values()].map(({ pending }) => pending));
+    await Promise.all([...this.reserves.values()].map(async ({ pending }) => pending));
   }
 
   /** Gives back what was reserved and not used, so that orderly restarts do not wear keys out. */

@@ -33,7 +33,7 @@ describe('rotation by policy', () => {
   let passed = 0;
 
   const get = <T>(type: abstract new (...given: never[]) => T): T =>
-    app.module.get<T>(type as never, { strict: false });
+    app.module.get<T>(type, { strict: false });
   const rule = (more: Partial<RotationRule>): RotationRule => ({ automatic: true, rewrap: false, ...more });
   const versionOf = async (reference: string): Promise<string | undefined> =>
     (await kms.describeKey(reference)).latestVersion;
