@@ -32,8 +32,7 @@ describe('rotation by policy', () => {
   /** Days that have passed since the test began. */
   let passed = 0;
 
-  const get = <T>(type: abstract new (...given: never[]) => T): T =>
-    app.module.get<T>(type, { strict: false });
+  const get = <T>(type: abstract new (...given: never[]) => T): T => app.module.get<T>(type, { strict: false });
   const rule = (more: Partial<RotationRule>): RotationRule => ({ automatic: true, rewrap: false, ...more });
   const versionOf = async (reference: string): Promise<string | undefined> =>
     (await kms.describeKey(reference)).latestVersion;
