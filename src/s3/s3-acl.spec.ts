@@ -25,8 +25,8 @@ import {
   type Permission,
   type PublicAccessBlockConfiguration,
   type S3Client,
-  type S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { outcome } from '../../test/support/outcome';
 import { startS3App, type S3App } from '../../test/support/s3-app';
 import { createS3User, type S3User } from '../../test/support/s3-users';
 import { Database } from '../database/database';
@@ -54,15 +54,6 @@ afterAll(async () => {
   guest.client.destroy();
   await app.close();
 });
-
-async function outcome(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    return (error as S3ServiceException).name;
-  }
-}
 
 const create = (Bucket: string, ObjectOwnership?: ObjectOwnership, ACL?: 'public-read' | 'public-read-write') =>
   landlord.client.send(new CreateBucketCommand({ Bucket, ObjectOwnership, ACL }));

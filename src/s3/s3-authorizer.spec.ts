@@ -9,8 +9,8 @@ import {
   PutBucketPolicyCommand,
   PutObjectCommand,
   type S3Client,
-  type S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { outcome } from '../../test/support/outcome';
 import { startS3App, type S3App } from '../../test/support/s3-app';
 import { createS3User } from '../../test/support/s3-users';
 import { KmsService } from '../kms/kms.service';
@@ -33,15 +33,6 @@ afterAll(async () => {
 
 const userWith = async (name: string, statements: readonly object[]): Promise<S3Client> =>
   (await createS3User(app, name, statements)).client;
-
-async function outcome(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    return (error as S3ServiceException).name;
-  }
-}
 
 const S3_ON_TEAM = { Effect: 'Allow', Action: 's3:*', Resource: ['arn:aws:s3:::team', 'arn:aws:s3:::team/*'] };
 

@@ -8,11 +8,11 @@ import {
   PutBucketEncryptionCommand,
   PutBucketPolicyCommand,
   PutObjectCommand,
-  type S3ServiceException,
   UploadPartCommand,
   UploadPartCopyCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { outcome } from '../support/outcome';
 import { createTestUser, type TestUser } from '../support/admin-caller';
 import { eventually } from '../support/eventually';
 import { TestServer } from '../support/server';
@@ -37,15 +37,6 @@ interface AuditRecord {
   readonly milliseconds?: number;
   readonly calls: number;
   readonly details?: Record<string, string>;
-}
-
-async function outcome(work: Promise<unknown>): Promise<string> {
-  try {
-    await work;
-    return 'ok';
-  } catch (error) {
-    return (error as S3ServiceException).name;
-  }
 }
 
 describe('permissions on KMS keys', () => {

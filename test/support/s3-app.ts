@@ -75,7 +75,8 @@ export async function startS3App(overrides: Partial<SettingsValues> = {}): Promi
 }
 
 async function listen(gateway: S3Gateway): Promise<Server> {
-  const server = createServer({ requestTimeout: 0 });
+  // No idle connection is closed under a client that is slow to use it again.
+  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 });
   server.on('request', (request, response) => gateway.handle(request, response, false));
   server.on('checkContinue', (request, response) => gateway.handle(request, response, true));
   server.listen(0, '127.0.0.1');
