@@ -612,15 +612,22 @@ function transitOperation(
   }
   if (segments.length === 1 && verb === 'encrypt') {
     engine.create(first, { derived: request.body['context'] !== undefined });
-    return success(engine.encrypt(first, request.body));
+    return batchAnswer(engine.encrypt(first, request.body));
   }
   if (segments.length === 1 && verb === 'decrypt') {
-    return success(engine.decrypt(first, request.body));
+    return batchAnswer(engine.decrypt(first, request.body));
   }
   if (segments.length === 1 && verb === 'rewrap') {
     return success(engine.rewrap(first, request.body));
   }
   throw new VaultFault(404, ['unsupported path']);
+}
+
+/** Where an item of a batch fails, encrypting and decrypting answer 400 with all results; rewrapping does not. */
+function batchAnswer(data: Readonly<Record<string, unknown>>): Answer {
+  const results = data['batch_results'];
+  const failed = Array.isArray(results) && results.some((result: { error?: string }) => result.error !== undefined);
+  return failed ? { ...success(data), status: 400 } : success(data);
 }
 
 function keyOperation(engine: FakeTransit, name: string, request: RecordedRequest): Answer {

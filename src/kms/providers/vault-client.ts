@@ -107,15 +107,21 @@ export class VaultClient {
     const response = objectOf(objectOf(error)['response']);
     if (typeof response['statusCode'] === 'number') {
       const body = objectOf(response['body']);
-      const errors = Array.isArray(body['errors']) ? body['errors'] : [body['error']];
+      const errors = Array.isArray(body['errors']) ? body['errors'] : [body['error'], ...batchErrors(body)];
       return vaultError(
         this.kms,
         response['statusCode'],
-        errors.filter((text) => typeof text === 'string'),
+        errors.filter((text) => typeof text === 'string' && text !== ''),
       );
     }
     return new KmsError('kms-protocol', `${this.kms} cannot be talked to`, { cause: error });
   }
+}
+
+/** What a batch was refused for: the errors of single items stand in the results, and nowhere else. */
+function batchErrors(body: VaultObject): unknown[] {
+  const results = objectOf(body['data'])['batch_results'];
+  return Array.isArray(results) ? results.map((result) => objectOf(result)['error']) : [];
 }
 
 /** The value as an object with unknown members; an empty one when it is none. */
