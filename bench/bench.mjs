@@ -2,11 +2,12 @@
  * Measures the built store as a client sees it: a started server, a separate client process, interleaved rounds, medians.
  *
  *   npm run bench                          all suites but memory, about three minutes
- *   npm run bench -- --suite large,small   some of: ceilings, large, small, list, escrow, memory
+ *   npm run bench -- --suite large,small   some of: ceilings, large, small, list, escrow, metadata, memory
  *   npm run bench -- --memory              adds the memory suite (writes 8 GiB)
  *
  * Further options: --rounds N (3), --seconds N per timed step (2), --list-keys N (100000), --workers N (1),
- * --dir DIRECTORY (where the data goes; the system's temporary directory). Prints a table and writes bench/results/*.json.
+ * --dir DIRECTORY (where the data goes; the system's temporary directory), --scale N,N,… objects of the metadata suite
+ * (10000,100000,1000000). Prints a table and writes bench/results/*.json.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
@@ -14,9 +15,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startStore } from '../scripts/support/store.mjs';
 import { Load } from './lib/load.mjs';
+import { metadata } from './metadata.mjs';
 import { CREDENTIALS, ceilings, escrow, large, list, memory, small } from './suites.mjs';
 
-const SUITES = { ceilings, escrow, large, small, list, memory };
+const SUITES = { ceilings, escrow, large, small, list, metadata, memory };
 
 const { values } = parseArgs({
   options: {
@@ -27,15 +29,21 @@ const { values } = parseArgs({
     'list-keys': { type: 'string', default: '100000' },
     workers: { type: 'string', default: '1' },
     dir: { type: 'string', default: tmpdir() },
+    scale: { type: 'string', default: '10000,100000,1000000' },
   },
 });
 const options = {
   rounds: Number(values.rounds),
   seconds: Number(values.seconds),
   listKeys: Number(values['list-keys']),
+  scales: values.scale.split(',').map(Number),
 };
 const names = [...new Set([...values.suite.split(','), ...(values.memory ? ['memory'] : [])])];
 const unknown = names.filter((name) => !(name in SUITES));
+if (options.scales.some((scale) => !(scale >= 10_000 && scale % 10_000 === 0))) {
+  console.error('--scale takes multiples of 10000, smallest first');
+  process.exit(2);
+}
 if (unknown.length > 0) {
   console.error(`Unknown suite: ${unknown.join(', ')}. Known: ${Object.keys(SUITES).join(', ')}`);
   process.exit(2);
@@ -50,7 +58,7 @@ for (const name of names) {
     Object.fromEntries(
       results[name].map((row) => [
         row.name,
-        { median: row.median, unit: row.unit, min: row.min, max: row.max, ...latency(row) },
+        row.table ?? { median: row.median, unit: row.unit, min: row.min, max: row.max, ...latency(row) },
       ]),
     ),
   );

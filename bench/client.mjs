@@ -1,7 +1,8 @@
 /**
  * The load generator, a process of its own. Takes one job at a time over the channel of child_process.fork:
  * `{host, port, method, connections, keys, size, headers, query, seconds | requests, accessKey, secretKey}` where `keys` is a
- * path with `%d` for the running number modulo `modulo`. Answers `{requests, bytes, seconds, p50, p99}`.
+ * path with `%d` for the running number modulo `modulo`; or with `items: [{method, path, query, body, status}]` in place of
+ * method, path, query and size, each of which is sent once. Answers `{requests, bytes, seconds, p50, p95, p99}`.
  */
 import { randomBytes } from 'node:crypto';
 import { RawConnection } from './lib/raw-connection.mjs';
@@ -26,7 +27,7 @@ async function run(job) {
   const latencies = [];
   const started = performance.now();
   const deadline = job.seconds === undefined ? Infinity : started + job.seconds * 1000;
-  const limit = job.requests ?? Infinity;
+  const limit = job.items?.length ?? job.requests ?? Infinity;
   let issued = 0;
   let bytes = 0;
   try {
@@ -35,11 +36,15 @@ async function run(job) {
         while (issued < limit && performance.now() < deadline) {
           const number = issued++;
           const begin = performance.now();
-          const answer = await connection.request(headOf(job, signer, number), body);
-          if (answer.status !== 200)
-            throw new Error(`${job.method} answered ${answer.status}: ${answer.text.slice(0, 400)}`);
+          const { method, status = 200 } = job.items?.[number] ?? job;
+          const answer =
+            job.items === undefined
+              ? await connection.request(headOf(job, signer, number), body)
+              : await sendItem(connection, job, signer, job.items[number]);
+          if (answer.status !== status)
+            throw new Error(`${method} answered ${answer.status}: ${answer.text.slice(0, 400)}`);
           latencies.push(performance.now() - begin);
-          bytes += job.method === 'PUT' ? job.size : answer.bytes;
+          bytes += method === 'PUT' ? job.size : answer.bytes;
         }
       }),
     );
@@ -48,7 +53,15 @@ async function run(job) {
   }
   const seconds = (performance.now() - started) / 1000;
   latencies.sort((a, b) => a - b);
-  return { requests: latencies.length, bytes, seconds, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => quantile(latencies, share));
+  return { requests: latencies.length, bytes, seconds, p50, p95, p99 };
+}
+
+function sendItem(connection, job, signer, { method, path, query, body }) {
+  const chunk = body === undefined ? undefined : Buffer.from(body, 'utf8');
+  const headers = chunk === undefined ? {} : { 'content-length': String(chunk.length) };
+  const head = signer.head({ method, host: `${job.host}:${job.port}`, path, query, headers });
+  return connection.request(head, chunk === undefined ? undefined : { chunk, times: 1 }, method === 'HEAD');
 }
 
 function headOf(job, signer, number) {

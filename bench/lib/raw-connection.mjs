@@ -6,6 +6,7 @@ export class RawConnection {
   #socket;
   #pending;
   #head = '';
+  #bodiless = false;
   #state;
 
   static async open(host, port) {
@@ -25,14 +26,16 @@ export class RawConnection {
    * Sends one request and waits for the whole answer.
    * @param {string} head request head including the blank line
    * @param {{chunk: Buffer, times: number}} [body] the chunk sent that many times
+   * @param {boolean} [bodiless] the answer has no body, whatever length it states
    * @returns {Promise<{status: number, bytes: number, text: string}>} text: start of the answer's body unless it was a success
    */
-  async request(head, body) {
+  async request(head, body, bodiless = false) {
     const answer = new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
     });
     this.#state = undefined;
     this.#head = '';
+    this.#bodiless = bodiless;
     if (body !== undefined && body.times === 1) {
       this.#socket.cork();
       this.#socket.write(head, 'latin1');
@@ -65,7 +68,8 @@ export class RawConnection {
     state.bytes += rest.length;
     if (state.status >= 300 && state.text.length < 2000) state.text += rest.toString('latin1');
     if (state.chunked) state.tail = (state.tail + rest.subarray(-5).toString('latin1')).slice(-5);
-    const done = state.chunked ? state.tail === '0\r\n\r\n' : state.bytes >= state.length;
+    const whole = state.chunked ? state.tail === '0\r\n\r\n' : state.bytes >= state.length;
+    const done = this.#bodiless || whole;
     if (done) {
       const { resolve } = this.#pending;
       this.#pending = undefined;
