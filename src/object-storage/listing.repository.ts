@@ -4,7 +4,7 @@ import type { Statement } from '../database/statement';
 import { prefixEnd } from './key-bounds';
 import type { ChecksumAlgorithm, ChecksumType } from './object-storage.types';
 import type { EncryptionRow } from './encryption-columns';
-import { type Scan, type ScanRow, skipScan } from './skip-scan';
+import { type ScanRow, skipScan } from './skip-scan';
 
 /** Below every sequence number of a version. */
 const LEAST_SEQUENCE = '-9223372036854775808';
@@ -12,35 +12,18 @@ const LEAST_SEQUENCE = '-9223372036854775808';
 /** Text that compares bytewise; a recursive query insists on the column's own collation. */
 const C_TEXT = 'text COLLATE "C"';
 
-const LISTED_COLUMNS = {
-  size: { type: 'bigint' },
-  etag: { type: 'text' },
-  last_modified: { type: 'timestamptz' },
-  owner: { type: 'text' },
-  storage_class: { type: 'text', from: "t.metadata ->> 'storageClass'" },
-  checksum_algorithm: { type: 'text' },
-  checksum_type: { type: 'text' },
-};
+/** Those of {@link pageParameters} that do not speak of a delimiter. */
+const RANGE_PARAMETERS = 5;
 
-const OBJECTS = skipScan({
+/** Both functions read rows in order and take one step of an index for each common prefix; see their migration. */
+const OBJECTS: Statement = {
   name: 'listing.objects',
-  table: 'object_version',
-  filter: 't.is_current AND NOT t.delete_marker',
-  columns: LISTED_COLUMNS,
-});
-
-const VERSIONS = skipScan({
+  text: 'SELECT * FROM object_list($1, $2, $3, $4, $5, $6, $7, $8)',
+};
+const VERSIONS: Statement = {
   name: 'listing.versions',
-  table: 'object_version',
-  filter: 'true',
-  columns: {
-    ...LISTED_COLUMNS,
-    version_id: { type: C_TEXT },
-    is_current: { type: 'boolean' },
-    delete_marker: { type: 'boolean' },
-  },
-  tie: { column: 'seq', type: 'bigint', least: LEAST_SEQUENCE },
-});
+  text: 'SELECT * FROM object_version_list($1, $2, $3, $4, $5, $6, $7, $8)',
+};
 
 const UPLOADS = skipScan({
   name: 'listing.uploads',
@@ -117,17 +100,20 @@ export class ListingRepository {
 
   /** Current objects, or common prefixes, in key order. */
   objects(page: Page): Promise<ScanRow<ListedRow>[]> {
-    return this.scan(OBJECTS, page, '');
+    return this.database.query(OBJECTS, pageParameters(page, LEAST_SEQUENCE));
   }
 
   /** All versions and delete markers, newest first within a key. */
   versions(page: Page): Promise<ScanRow<ListedVersionRow>[]> {
-    return this.scan(VERSIONS, page, LEAST_SEQUENCE);
+    return this.database.query(VERSIONS, pageParameters(page, LEAST_SEQUENCE));
   }
 
   /** Uploads in progress, oldest first within a key. */
   uploads(page: Page): Promise<ScanRow<ListedUploadRow>[]> {
-    return this.scan(UPLOADS, page, '');
+    const parameters = pageParameters(page, '');
+    return page.delimiter
+      ? this.database.query(UPLOADS.delimited, parameters)
+      : this.database.query(UPLOADS.flat, parameters.slice(0, RANGE_PARAMETERS));
   }
 
   /** The place of a version in its key's history, for version listings that continue after it. */
@@ -135,17 +121,11 @@ export class ListingRepository {
     const [row] = await this.database.query<{ seq: string }>(SEQUENCE, [bucketId, key, versionId]);
     return row?.seq;
   }
+}
 
-  private scan<Row extends object>(scan: Scan, page: Page, least: string): Promise<ScanRow<Row>[]> {
-    const { bucketId, prefix, delimiter, from, limit } = page;
-    const range = [bucketId, from, page.afterTie ?? least, prefixEnd(prefix), limit];
-    return delimiter
-      ? this.database.query<ScanRow<Row>>(scan.delimited, [
-          ...range,
-          delimiter,
-          prefixEnd(delimiter),
-          [...prefix].length,
-        ])
-      : this.database.query<ScanRow<Row>>(scan.flat, range);
-  }
+/** The parameters that all listings take, in their order. */
+function pageParameters(page: Page, least: string): unknown[] {
+  const { bucketId, prefix, delimiter, from, afterTie = least, limit } = page;
+  const range = [bucketId, from, afterTie, prefixEnd(prefix), limit];
+  return delimiter ? [...range, delimiter, prefixEnd(delimiter), [...prefix].length] : [...range, null, null, 0];
 }

@@ -22,7 +22,7 @@ export class ObjectDeleter {
     bypass = false,
   ): Promise<DeleteResult> {
     assertAddress({ bucket, ...entry });
-    const outcome = await this.objects.delete(bucket, entry, conditions.ifMatch, bypass);
+    const [outcome] = await this.objects.delete(bucket, [{ ...entry, ifMatch: conditions.ifMatch }], bypass);
     if (outcome === undefined) {
       throw storageError('NoSuchBucket', { BucketName: bucket });
     }
@@ -40,38 +40,36 @@ export class ObjectDeleter {
   ): Promise<{ deleted: DeleteResult[]; failed: DeleteFailure[] }> {
     assertPossibleBucket(bucket);
     const failed: DeleteFailure[] = [];
-    const possible = entries.filter((entry) => {
-      try {
-        assertAddress({ bucket, ...entry });
-        return true;
-      } catch (error) {
-        failed.push({ key: entry.key, versionId: entry.versionId, error: error as DomainError });
-        return false;
-      }
-    });
-    const outcomes = possible.length === 0 ? [] : await this.objects.deleteMany(bucket, possible, bypass);
+    const possible = entries.filter((entry) => settled(entry, failed, () => assertAddress({ bucket, ...entry })));
+    const outcomes = possible.length === 0 ? [] : await this.objects.delete(bucket, possible, bypass);
+    if (possible.length > 0 && (outcomes[0]?.outcome ?? 'NoSuchBucket') === 'NoSuchBucket') {
+      throw storageError('NoSuchBucket', { BucketName: bucket });
+    }
     const deleted: DeleteResult[] = [];
     possible.forEach((entry, index) => {
-      try {
-        deleted.push(deleteResult(bucket, entry, outcomes[index] as DeleteOutcome));
-      } catch (error) {
-        if (!(error instanceof DomainError) || error.kind === 'NoSuchBucket') {
-          throw error;
-        }
-        failed.push({ key: entry.key, versionId: entry.versionId, error });
-      }
+      settled(entry, failed, () => deleted.push(deleteResult(bucket, entry, outcomes[index] as DeleteOutcome)));
     });
     return { deleted, failed };
   }
 }
 
-function locked(): StorageError {
-  return new StorageError('AccessDenied', 'Access Denied because object protected by object lock.');
+/** Whether the work succeeds; an expected failure is added to the list. */
+function settled({ key, versionId }: DeleteEntry, failed: DeleteFailure[], work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch (error) {
+    if (!(error instanceof DomainError)) {
+      throw error;
+    }
+    failed.push({ key, versionId, error });
+    return false;
+  }
 }
 
 function deleteResult(bucket: string, entry: DeleteEntry, outcome: DeleteOutcome): DeleteResult {
   if (outcome.outcome === 'AccessDenied') {
-    throw locked();
+    throw new StorageError('AccessDenied', 'Access Denied because object protected by object lock.');
   }
   assertOutcome(outcome.outcome, { BucketName: bucket, Key: entry.key });
   const marker = outcome.marker_version ?? (outcome.removed_marker ? entry.versionId : undefined);

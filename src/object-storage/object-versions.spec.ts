@@ -256,15 +256,4 @@ describe('deleting many', () => {
       kind: 'NoSuchBucket',
     });
   });
-
-  it('does not wait in a circle with another', async () => {
-    const keys = Array.from({ length: 300 }, (_, index) => ({ key: `k${index}` }));
-    await storage.buckets.setVersioning(bucket, 'enabled');
-    await Promise.all([
-      storage.objects.deleteMany(bucket, keys),
-      storage.objects.deleteMany(bucket, [...keys].reverse()),
-      storage.objects.deleteMany(bucket, keys),
-    ]);
-    expect((await versions()).length).toBe(900);
-  });
 });

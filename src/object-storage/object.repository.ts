@@ -16,6 +16,9 @@ import type {
   WriteConditions,
 } from './object-storage.types';
 
+/** The random half of a version id, so that ids cannot be guessed. */
+const NONCE_BYTES = 8;
+
 /** Those beside the columns of the encryption. */
 const OWN_PARAMETERS = 20;
 const COMMIT_PARAMETERS = OWN_PARAMETERS + ENCRYPTION_COLUMNS.length;
@@ -43,19 +46,8 @@ const HEAD_VERSION = find('object.head-version', 'v.version_id = $3', false);
 
 const DELETE: Statement = {
   name: 'object.delete',
-  text: `SELECT d.*, b.versioning, date_trunc('milliseconds', clock_timestamp()) AS deleted_at
-    FROM bucket b CROSS JOIN LATERAL object_delete(b.id, $2, $3, $4, $5, $6) d WHERE b.name = $1`,
-};
-
-// In the order of the keys, so that two such statements never wait for each other in a circle.
-const DELETE_MANY: Statement = {
-  name: 'object.delete-many',
-  text: `SELECT e.position, d.outcome, d.removed_marker, d.marker_version,
-      date_trunc('milliseconds', clock_timestamp()) AS deleted_at
-    FROM (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $6::text[])
-      WITH ORDINALITY AS t (key, version_id, nonce, if_match, position) ORDER BY key COLLATE "C", position) e
-    CROSS JOIN LATERAL
-      object_delete((SELECT id FROM bucket WHERE name = $1), e.key, e.version_id, e.nonce, e.if_match, $5) d`,
+  text: `SELECT d.*, date_trunc('milliseconds', clock_timestamp()) AS deleted_at
+    FROM bucket b CROSS JOIN LATERAL object_delete_many(b.id, $2, $3, $4, $5, $6) d WHERE b.name = $1`,
 };
 
 const SET_TAGS_CURRENT: Statement = {
@@ -179,37 +171,21 @@ export class ObjectRepository {
   }
 
   /**
-   * Deletes an object or a version.
-   * @returns undefined when there is no such bucket
+   * Deletes objects and versions in one transaction.
+   *
+   * @param bypass whether retention in governance mode counts for nothing
+   * @returns an outcome for each entry, in their order; none at all when there is no such bucket
    */
-  async delete(
-    bucket: string,
-    entry: DeleteEntry,
-    ifMatch?: string,
-    bypass = false,
-  ): Promise<DeleteOutcome | undefined> {
-    const [row] = await this.database.query<DeleteOutcome>(DELETE, [
-      bucket,
-      entry.key,
-      entry.versionId,
-      nonce(),
-      ifMatch,
-      bypass,
-    ]);
-    return row;
-  }
-
-  /** Deletes many in one transaction; outcomes are in the order of the entries. The bucket must exist. */
-  async deleteMany(bucket: string, entries: readonly DeleteEntry[], bypass = false): Promise<DeleteOutcome[]> {
-    const rows = await this.database.query<DeleteOutcome & { position: string }>(DELETE_MANY, [
+  async delete(bucket: string, entries: readonly DeleteEntry[], bypass: boolean): Promise<DeleteOutcome[]> {
+    const nonces = randomBytes(NONCE_BYTES * entries.length).toString('hex');
+    return this.database.query<DeleteOutcome>(DELETE, [
       bucket,
       entries.map((entry) => entry.key),
-      entries.map((entry) => entry.versionId ?? null),
-      entries.map(() => nonce()),
+      entries.map((entry) => entry.versionId),
+      entries.map((_, index) => nonces.slice(2 * NONCE_BYTES * index, 2 * NONCE_BYTES * (index + 1))),
+      entries.map((entry) => entry.ifMatch),
       bypass,
-      entries.map((entry) => entry.ifMatch ?? null),
     ]);
-    return rows.sort((left, right) => Number(left.position) - Number(right.position));
   }
 
   /** Replaces the tags of a version; false when there is none. */
@@ -239,9 +215,8 @@ export class ObjectRepository {
   }
 }
 
-/** The random half of a version id, so that ids cannot be guessed. */
 function nonce(): string {
-  return randomBytes(8).toString('hex');
+  return randomBytes(NONCE_BYTES).toString('hex');
 }
 
 function keptBlob(content: ObjectCommit['content']): string | undefined {

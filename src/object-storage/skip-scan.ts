@@ -9,8 +9,8 @@ export interface ScanTarget {
   readonly filter: string;
   /** What is returned with an entry, by name: its type, and an expression over `t` where it is no column of that name. */
   readonly columns: Readonly<Record<string, { readonly type: string; readonly from?: string }>>;
-  /** Second sorting column where several rows share a key; its type, and a value below all others. */
-  readonly tie?: { readonly column: string; readonly type: string; readonly least: string };
+  /** Second sorting column, since several rows may share a key; its type, and a value below all others. */
+  readonly tie: { readonly column: string; readonly type: string; readonly least: string };
 }
 
 /** The two statements of a listing, see {@link skipScan}. */
@@ -45,24 +45,23 @@ function flatText(target: ScanTarget): string {
 
 function delimitedText(target: ScanTarget): string {
   const { table, filter, tie } = target;
-  const tieType = tie?.type ?? 'text';
-  const least = `'${tie?.least ?? ''}'::${tieType}`;
+  const least = `'${tie.least}'::${tie.type}`;
   const columns = Object.entries(target.columns);
   return `WITH RECURSIVE walk AS (
-      SELECT 0::bigint AS step, $2::text COLLATE "C" AS resume_key, $3::${tieType} AS resume_tie,
+      SELECT 0::bigint AS step, $2::text COLLATE "C" AS resume_key, $3::${tie.type} AS resume_tie,
         NULL::text COLLATE "C" AS key, NULL::text COLLATE "C" AS rolled,
         ${columns.map(([name, { type }]) => `NULL::${type} AS ${name}`).join(', ')}
       UNION ALL
       SELECT w.step + 1,
         (CASE WHEN p.at > 0 THEN substr(o.key, 1, $8::integer + p.at - 1) || $7
-          ELSE ${tie === undefined ? 'o.key || chr(1)' : 'o.key'} END) COLLATE "C",
-        CASE WHEN p.at > 0 THEN ${least} ELSE ${tie === undefined ? least : `o.tie`} END,
+          ELSE o.key END) COLLATE "C",
+        CASE WHEN p.at > 0 THEN ${least} ELSE o.tie END,
         o.key,
         (CASE WHEN p.at > 0 THEN substr(o.key, 1, $8::integer + p.at - 1) || $6 END) COLLATE "C",
         ${columns.map(([name]) => `o.${name}`).join(', ')}
       FROM walk w
       CROSS JOIN LATERAL (
-        SELECT t.key, ${tie === undefined ? '' : `t.${tie.column} AS tie, `}${sources(target)}
+        SELECT t.key, t.${tie.column} AS tie, ${sources(target)}
         FROM ${table} t
         WHERE t.bucket_id = $1 AND ${filter} AND ${lowerBound(target, 'w.resume_key', 'w.resume_tie')} AND t.key < $4
         ORDER BY ${order(target)} LIMIT 1
@@ -74,14 +73,11 @@ function delimitedText(target: ScanTarget): string {
 }
 
 function lowerBound({ tie }: ScanTarget, key: string, value: string): string {
-  // The third parameter is part of both texts, so that all listings take the same parameters.
-  return tie === undefined
-    ? `t.key >= ${key} AND ${value}::text IS NOT NULL`
-    : `(t.key, t.${tie.column}) > (${key}, ${value}::${tie.type})`;
+  return `(t.key, t.${tie.column}) > (${key}, ${value}::${tie.type})`;
 }
 
 function order({ tie }: ScanTarget): string {
-  return tie === undefined ? 't.key' : `t.key, t.${tie.column}`;
+  return `t.key, t.${tie.column}`;
 }
 
 function sources({ columns }: ScanTarget): string {

@@ -162,6 +162,8 @@ function serverArguments(directories: { data: string; socket: string }, extra: r
     `unix_socket_directories=${directories.socket}`,
     'unix_socket_permissions=0700',
     'max_connections=200',
+    // A deletion of many objects locks each of their keys, up to a thousand.
+    'max_locks_per_transaction=256',
     'shared_buffers=128MB',
     'max_wal_size=2GB',
     'jit=off',

@@ -1,6 +1,6 @@
 import type { ChecksumType, StoredChecksum } from '../object-storage/object-storage.types';
 import { checksumElement } from './headers/checksum-headers';
-import { element, textElement } from './xml-writer';
+import { element, escapeXml, textElement } from './xml-writer';
 
 /** An Owner, Initiator or Grantee element's content. Display names equal ids: names are nobody else's business. */
 export function ownerXml(name: 'Owner' | 'Initiator', ownerId: string): string {
@@ -18,5 +18,5 @@ export function checksumXml(
 
 /** An entity tag element, quoted as S3 writes them. */
 export function etagXml(etag: string): string {
-  return textElement('ETag', `"${etag}"`);
+  return `<ETag>&quot;${escapeXml(etag)}&quot;</ETag>`;
 }

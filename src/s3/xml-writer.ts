@@ -59,7 +59,7 @@ export function errorDocument(
   return `${DECLARATION}<Error>${content}</Error>`;
 }
 
-/** ISO 8601 with milliseconds, as S3 writes times in XML. */
-export function xmlTime(date: Date): string {
-  return date.toISOString();
+/** An element with a time in ISO 8601 with milliseconds, as S3 writes them. */
+export function timeElement(name: string, time: Date): string {
+  return `<${name}>${time.toISOString()}</${name}>`;
 }

@@ -12,7 +12,7 @@ import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } f
 import { invalidArgument, S3Error } from '../s3-error';
 import { parseXml, type XmlElement } from '../xml';
 import { ownerXml } from '../xml-objects';
-import { element, textElement, xmlDocument, xmlTime } from '../xml-writer';
+import { element, textElement, xmlDocument, timeElement } from '../xml-writer';
 
 const MAX_DOCUMENT_BYTES = 64 * 1024;
 const MAX_LISTED = 10_000;
@@ -53,7 +53,7 @@ export class BucketOperations {
       element(
         'Bucket',
         textElement('Name', bucket.name) +
-          textElement('CreationDate', xmlTime(bucket.createdAt)) +
+          timeElement('CreationDate', bucket.createdAt) +
           textElement('BucketRegion', this.settings.region),
       ),
     );

@@ -23,7 +23,7 @@ import { S3Events, writeEvent } from '../s3-events';
 import { slowAnswer } from '../slow-answer';
 import { partOf } from '../upload-part';
 import { checksumXml, etagXml } from '../xml-objects';
-import { textElement, xmlDocument, xmlTime } from '../xml-writer';
+import { textElement, xmlDocument, timeElement } from '../xml-writer';
 
 const CONDITION_PREFIX = 'x-amz-copy-source-';
 const MAX_PART_BYTES = 5 * 1024 ** 3;
@@ -120,9 +120,7 @@ export class CopyOperations {
       xmlAnswer(
         xmlDocument(
           'CopyPartResult',
-          textElement('LastModified', xmlTime(result.lastModified)) +
-            etagXml(result.etag) +
-            checksumXml(result.checksum),
+          timeElement('LastModified', result.lastModified) + etagXml(result.etag) + checksumXml(result.checksum),
         ),
         {
           ...encryptionAnswerHeaders(result.encryption, this.authorizer, customerKey),
@@ -138,7 +136,7 @@ export class CopyOperations {
     return xmlAnswer(
       xmlDocument(
         'CopyObjectResult',
-        textElement('LastModified', xmlTime(result.lastModified)) + etagXml(result.etag) + checksumXml(result.checksum),
+        timeElement('LastModified', result.lastModified) + etagXml(result.etag) + checksumXml(result.checksum),
       ),
       {
         ...writeHeaders(result, this.authorizer, customerKey),

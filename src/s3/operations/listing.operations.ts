@@ -5,7 +5,7 @@ import { commonPrefixesXml, entryLimit, listParameters, type ListParameters } fr
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument } from '../s3-error';
 import { etagXml, ownerXml } from '../xml-objects';
-import { element, textElement, xmlDocument, xmlTime } from '../xml-writer';
+import { element, textElement, xmlDocument, timeElement } from '../xml-writer';
 
 /** Objects and versions listed. */
 @Injectable()
@@ -132,7 +132,7 @@ export class ListingOperations {
 function objectXml(object: ListedObject, { name }: ListParameters, withOwner: boolean): string {
   return (
     name('Key', object.key) +
-    textElement('LastModified', xmlTime(object.lastModified)) +
+    timeElement('LastModified', object.lastModified) +
     etagXml(object.etag) +
     textElement('ChecksumAlgorithm', object.checksumAlgorithm) +
     textElement('ChecksumType', object.checksumType) +
@@ -151,7 +151,7 @@ function versionXml(version: ListedVersion, parameters: ListParameters): string 
     'DeleteMarker',
     parameters.name('Key', version.key) +
       identity +
-      textElement('LastModified', xmlTime(version.lastModified)) +
+      timeElement('LastModified', version.lastModified) +
       ownerXml('Owner', version.owner),
   );
 }

@@ -8,7 +8,7 @@ import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-ca
 import { invalidArgument } from '../s3-error';
 import { uploadIdOf } from '../upload-part';
 import { etagXml, ownerXml } from '../xml-objects';
-import { element, textElement, xmlDocument, xmlTime } from '../xml-writer';
+import { element, textElement, xmlDocument, timeElement } from '../xml-writer';
 
 /** Uploads in progress and their parts, listed. */
 @Injectable()
@@ -90,7 +90,7 @@ function partXml(part: ListedPart): string {
   return element(
     'Part',
     textElement('PartNumber', part.partNumber) +
-      textElement('LastModified', xmlTime(part.lastModified)) +
+      timeElement('LastModified', part.lastModified) +
       etagXml(part.etag) +
       textElement('Size', part.size) +
       (part.checksum === undefined ? '' : textElement(checksumElement(part.checksum.algorithm), part.checksum.value)),
@@ -105,7 +105,7 @@ function uploadXml(upload: MultipartUploadInfo, { name }: ListParameters): strin
       ownerXml('Initiator', upload.initiator) +
       ownerXml('Owner', upload.owner) +
       textElement('StorageClass', upload.storageClass) +
-      textElement('Initiated', xmlTime(upload.initiatedAt)) +
+      timeElement('Initiated', upload.initiatedAt) +
       textElement('ChecksumAlgorithm', upload.checksum?.algorithm) +
       textElement('ChecksumType', upload.checksum?.type),
   );
