@@ -23,7 +23,7 @@ import { S3Events, writeEvent } from '../s3-events';
 import { slowAnswer } from '../slow-answer';
 import { partOf } from '../upload-part';
 import { checksumXml, etagXml } from '../xml-objects';
-import { textElement, xmlDocument, timeElement } from '../xml-writer';
+import { xmlDocument, timeElement } from '../xml-writer';
 
 const CONDITION_PREFIX = 'x-amz-copy-source-';
 const MAX_PART_BYTES = 5 * 1024 ** 3;
