@@ -282,7 +282,7 @@ describe('KmsService', () => {
       expect(await kms.rotateKey('made')).toMatchObject({ latestVersion: '2' });
       expect((await kms.generate('made', CONTEXT)).wrapped.keyVersion).toBe('2');
       expect(await kms.unwrap(before.wrapped, CONTEXT)).toEqual(before.plaintext);
-      expect(await kms.tryKey('made')).toEqual({ kms: 'vault:default', keyId: 'made' });
+      expect(await kms.tryKey('made')).toEqual({ keyVersion: '2', kms: 'vault:default', keyId: 'made' });
       expect(await kms.tryKey('missing')).toMatchObject({ encryptionError: { kind: 'kms-key-not-found' } });
     });
 
