@@ -74,6 +74,7 @@ describe('admin authentication and authorisation', () => {
   it('gives every documented route a required action: a user without policies gets 403 or its own data', async () => {
     const { id, secret } = await createUser('nobody');
     const { body: document } = await call('get', '/docs/openapi.json');
+    const answers: [string, number][] = [];
     for (const [path, operations] of Object.entries<object>(document.paths)) {
       for (const method of Object.keys(operations)) {
         const target = path.replace(/\{[^}]+\}/g, 'xxx');
@@ -81,10 +82,10 @@ describe('admin authentication and authorisation', () => {
         const response = await call(method as 'get', target)
           .auth(id, secret)
           .send(body);
-        const open = path === '/api/v1/whoami';
-        expect([method, path, response.status]).toEqual([method, path, open ? 200 : 403]);
+        answers.push([`${method} ${path}`, response.status]);
       }
     }
+    expect(answers.filter(([, status]) => status !== 403)).toEqual([['get /api/v1/whoami', 200]]);
   });
 
   it.each([

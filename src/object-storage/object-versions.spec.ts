@@ -38,6 +38,8 @@ const kept = async (): Promise<{ inline: number; blobs: number }> => {
   return { inline: Number(row?.inline), blobs: Number(row?.blobs) };
 };
 
+const deletedAt: unknown = expect.any(Date);
+
 describe('a bucket that never had versioning', () => {
   it('keeps one version and replaces it, whatever its size', async () => {
     const before = await kept();
@@ -49,8 +51,8 @@ describe('a bucket that never had versioning', () => {
     }
     expect(await versions()).toEqual(['a null latest']);
     expect(await kept()).toEqual({ inline: before.inline, blobs: before.blobs + 1 });
-    expect(await storage.objects.delete(bucket, { key: 'a' })).toEqual({ key: 'a' });
-    expect(await storage.objects.delete(bucket, { key: 'a' })).toEqual({ key: 'a' });
+    expect(await storage.objects.delete(bucket, { key: 'a' })).toEqual({ key: 'a', deletedAt });
+    expect(await storage.objects.delete(bucket, { key: 'a' })).toEqual({ key: 'a', deletedAt });
     expect(await versions()).toEqual([]);
     expect(await kept()).toEqual(before);
   });
@@ -85,7 +87,13 @@ describe('a bucket with versioning', () => {
     expect(await read('a', versionId)).toBe('one');
     expect((await storage.listing.list({ bucket, prefix: '', maxKeys: 10 })).objects).toEqual([]);
     const undone = await storage.objects.delete(bucket, { key: 'a', versionId: marker });
-    expect(undone).toEqual({ key: 'a', versionId: marker, deleteMarker: true, deleteMarkerVersionId: marker });
+    expect(undone).toEqual({
+      key: 'a',
+      versionId: marker,
+      deleteMarker: true,
+      deleteMarkerVersionId: marker,
+      deletedAt,
+    });
     expect(await read('a')).toBe('one');
   });
 
@@ -106,6 +114,7 @@ describe('a bucket with versioning', () => {
     expect(await storage.objects.delete(bucket, { key: 'a', versionId: first.versionId })).toEqual({
       key: 'a',
       versionId: first.versionId,
+      deletedAt,
     });
   });
 
@@ -157,7 +166,7 @@ describe('a bucket whose versioning is suspended', () => {
     expect(await read('a', versionId)).toBe('versioned');
 
     const deleted = await storage.objects.delete(bucket, { key: 'a' });
-    expect(deleted).toEqual({ key: 'a', deleteMarker: true, deleteMarkerVersionId: 'null' });
+    expect(deleted).toEqual({ key: 'a', deleteMarker: true, deleteMarkerVersionId: 'null', deletedAt });
     expect(await versions()).toEqual(['a null marker latest', 'a']);
     await storage.objects.delete(bucket, { key: 'a' });
     expect(await versions()).toEqual(['a null marker latest', 'a']);
@@ -244,7 +253,11 @@ describe('deleting many', () => {
       { key: 'a', versionId: 'nonsense' },
       { key: 'a', versionId: 'null' },
     ]);
-    expect(result.deleted).toEqual([{ key: 'b' }, { key: 'missing' }, { key: 'a', versionId: 'null' }]);
+    expect(result.deleted).toEqual([
+      { key: 'b', deletedAt },
+      { key: 'missing', deletedAt },
+      { key: 'a', versionId: 'null', deletedAt },
+    ]);
     expect(
       result.failed.map(({ key, error }) => [key.slice(0, 1), (error as unknown as { kind: string }).kind]),
     ).toEqual([
