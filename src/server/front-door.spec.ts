@@ -43,7 +43,7 @@ describe('the front door', () => {
     server = createFrontDoor(
       { tls: undefined },
       finish,
-      { objects: gateway, tokens: gateway },
+      { objects: gateway, tokens: { ...gateway } },
       { idle: 10_000, headers: 100, document: 100 },
     );
     server.listen(0, '127.0.0.1');
@@ -67,6 +67,14 @@ describe('the front door', () => {
   it('cuts off a body that the administration side waits for in vain', async () => {
     const socket = open();
     socket.write('POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
+    socket.on('error', () => undefined);
+    expect(await text(socket)).toBe('');
+  });
+
+  it('cuts off a form for temporary credentials that was announced and does not come', async () => {
+    const socket = open();
+    const announced = 'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\nExpect: 100-continue';
+    socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\n${announced}\r\n\r\n`);
     socket.on('error', () => undefined);
     expect(await text(socket)).toBe('');
   });

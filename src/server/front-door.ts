@@ -64,30 +64,26 @@ export function createFrontDoor(
     keepCertificateFresh(server, settings.tls);
   }
   server.setTimeout(limits.idle);
-  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+  const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
     if (isAdministration(request.url ?? '/')) {
-      limitBody(request, limits.document);
-      administration(request, response);
-    } else {
-      const gateway = gatewayFor(request, gateways);
-      if (gateway === gateways.tokens) {
-        limitBody(request, limits.document);
+      if (expectsContinue) {
+        response.writeContinue();
       }
-      gateway.handle(request, response, false);
-    }
-  };
-  server.on('request', serve);
-  // An expectation that nobody knows is as none, as for S3.
-  server.on('checkExpectation', serve);
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (isAdministration(request.url ?? '/')) {
-      response.writeContinue();
       limitBody(request, limits.document);
       administration(request, response);
-    } else {
-      gatewayFor(request, gateways).handle(request, response, true);
+      return;
     }
-  });
+    const gateway = isQueryProtocol(request) ? gateways.tokens : gateways.objects;
+    if (gateway === gateways.tokens) {
+      limitBody(request, limits.document);
+    }
+    gateway.handle(request, response, expectsContinue);
+  };
+  const serveAtOnce = (request: IncomingMessage, response: ServerResponse): void => serve(request, response, false);
+  server.on('request', serveAtOnce);
+  // An expectation that nobody knows is as none, as for S3.
+  server.on('checkExpectation', serveAtOnce);
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => serve(request, response, true));
   server.on('clientError', refuseUnreadable);
   return server;
 }
@@ -97,10 +93,6 @@ export function isAdministration(url: string): boolean {
   const path = url.startsWith('http') ? url.replace(/^https?:\/\/[^/]*/, '') : url;
   const end = path.slice(1).search(/[/?]/);
   return ADMIN_SEGMENTS.has(end === -1 ? path.slice(1) : path.slice(1, end + 1));
-}
-
-function gatewayFor(request: IncomingMessage, gateways: Gateways): Gateway {
-  return isQueryProtocol(request) ? gateways.tokens : gateways.objects;
 }
 
 /**
