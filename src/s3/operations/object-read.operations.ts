@@ -15,7 +15,7 @@ import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-ca
 import { S3Error } from '../s3-error';
 import { S3Events } from '../s3-events';
 
-type Described = Omit<OpenedObject, 'body'> & Partial<Pick<OpenedObject, 'body'>>;
+type Described = Omit<OpenedObject, 'body'>;
 
 /** Objects read: content, headers, attributes. */
 @Injectable()
@@ -37,35 +37,38 @@ export class ObjectReadOperations {
     const command = this.commandOf(call);
     const overrides = responseOverrides(call);
     const opened = await this.masked(call, this.objects.open(command));
-    await this.accessed(call, 'Get', opened);
-    return {
-      status: opened.range === undefined ? 200 : 206,
-      headers: { ...(await this.headersOf(call, command, opened)), ...overrides },
-      body: opened.body,
-      length: opened.length,
-    };
+    try {
+      return { ...(await this.answerTo(call, command, overrides, opened)), body: opened.body };
+    } catch (error) {
+      if (!Buffer.isBuffer(opened.body)) {
+        opened.body.destroy();
+      }
+      throw error;
+    }
   }
 
   private async head(call: S3Call): Promise<S3Answer> {
     const command = this.commandOf(call);
     const overrides = responseOverrides(call);
     const described = await this.masked(call, this.objects.head(command));
-    await this.accessed(call, 'Head', described);
+    return this.answerTo(call, command, overrides, described);
+  }
+
+  /** Everything of the answer but the body. */
+  private async answerTo(
+    call: S3Call,
+    command: GetObjectCommand,
+    overrides: Record<string, string> | undefined,
+    described: Described,
+  ): Promise<S3Answer> {
+    const { etag, size, versionId } = described.info;
+    const kind = call.route.operation === 'GetObject' ? 'Get' : 'Head';
+    await this.events.publish(call, { name: `s3:ObjectAccessed:${kind}`, etag, size, versionId });
     return {
       status: described.range === undefined ? 200 : 206,
       headers: { ...(await this.headersOf(call, command, described)), ...overrides },
       length: described.length,
     };
-  }
-
-  private async accessed(call: S3Call, kind: 'Get' | 'Head', opened: Described): Promise<void> {
-    const { etag, size, versionId } = opened.info;
-    try {
-      await this.events.publish(call, { name: `s3:ObjectAccessed:${kind}`, etag, size, versionId });
-    } catch (error) {
-      discardBody(opened);
-      throw error;
-    }
   }
 
   private async attributes(call: S3Call): Promise<S3Answer> {
@@ -137,12 +140,6 @@ export class ObjectReadOperations {
       Object.assign(headers, checksumOf(info, command));
     }
     return headers;
-  }
-}
-
-function discardBody({ body }: Described): void {
-  if (body !== undefined && !Buffer.isBuffer(body)) {
-    body.destroy();
   }
 }
 
