@@ -4,6 +4,9 @@ import { KmsError } from '../kms/kms-error';
 
 const PREFIX = 'arn:aws:kms:::key/';
 
+/** The resource of what touches every key. */
+export const ANY_KEY = `${PREFIX}*`;
+
 /**
  * Names KMS keys as policies do: `arn:aws:kms:::key/<id>` in the default KMS, `arn:aws:kms:::key/<type>:<target>/<id>` in
  * any other, so that equal ids in two of them stay apart. The S3 face uses the same names.

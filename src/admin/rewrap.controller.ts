@@ -7,7 +7,7 @@ import { AdminAuthorizer } from './admin-authorizer.service';
 import { AdminController, ApiProblem } from './admin-controller.decorator';
 import type { AdminRequest } from './admin-request';
 import { Caller } from './caller.decorator';
-import { KeyResources } from './key-resources.service';
+import { ANY_KEY, KeyResources } from './key-resources.service';
 import { RequiresAction } from './requires-action.decorator';
 import {
   CreateRewrapJobDto,
@@ -21,7 +21,6 @@ import {
 } from './rewrap.dto';
 
 const PAGE = 100;
-const ANY_KEY = 'arn:aws:kms:::key/*';
 
 /** Jobs that seal object keys anew under another KMS key, without touching data. */
 @AdminController('api/v1/rewrap-jobs', 'kms')

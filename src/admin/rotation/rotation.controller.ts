@@ -1,13 +1,16 @@
-import { Body, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
+import { Body, Delete, Get, HttpCode, Param, Put, Req } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { annotateAudit } from '../../common/audit-trail';
 import type { Principal } from '../../identity/identity.types';
 import { KmsError } from '../../kms/kms-error';
 import { KmsService } from '../../kms/kms.service';
 import { RotationPolicies, type RotationPolicy } from '../../rotation/rotation-policy.repository';
+import { AdminAuthorizer } from '../admin-authorizer.service';
 import { AdminController, ApiProblem } from '../admin-controller.decorator';
 import { AdminError } from '../admin-error';
+import type { AdminRequest } from '../admin-request';
 import { Caller } from '../caller.decorator';
+import { ANY_KEY, KeyResources } from '../key-resources.service';
 import { KeyParams } from '../keys/keys.dto';
 import { RequiresAction, RequiresKeyAction } from '../requires-action.decorator';
 import { toPolicyDto } from './rotation-wire';
@@ -19,6 +22,8 @@ export class RotationController {
   constructor(
     private readonly policies: RotationPolicies,
     private readonly kms: KmsService,
+    private readonly authorizer: AdminAuthorizer,
+    private readonly keyResources: KeyResources,
   ) {}
 
   @Get('rotation-policies')
@@ -41,15 +46,17 @@ export class RotationController {
 
   @Put('keys/:key_id/rotation-policy')
   @RequiresKeyAction('kms:RotateKey')
-  @ApiOperation({ summary: 'Set the policy of a key' })
+  @ApiOperation({ summary: 'Set the policy of a key; with rewrap also needs what starting that job needs' })
   @ApiOkResponse({ type: RotationPolicyDto })
   @ApiProblem(404, 'There is no such key')
   async putKeyRotationPolicy(
     @Param() { key_id }: KeyParams,
     @Body() body: RotationRuleDto,
     @Caller() caller: Principal,
+    @Req() request: AdminRequest,
   ): Promise<RotationPolicyDto> {
     requireLimit(body);
+    await this.requireRewrap(request, body, this.keyResources.ofReference(key_id));
     const { kms, keyId } = await this.kms.describeKey(key_id);
     return this.put(kms, keyId, body, caller);
   }
@@ -77,15 +84,20 @@ export class RotationController {
 
   @Put('targets/:kms/rotation-policy')
   @RequiresAction('kms:Configure')
-  @ApiOperation({ summary: 'Set the policy of all keys of a KMS that have none of their own' })
+  @ApiOperation({
+    summary:
+      'Set the policy of all keys of a KMS that have none of their own; with rewrap also needs what starting that job needs',
+  })
   @ApiOkResponse({ type: RotationPolicyDto })
   @ApiProblem(501, 'There is no such KMS')
   async putTargetRotationPolicy(
     @Param() { kms }: TargetParams,
     @Body() body: RotationRuleDto,
     @Caller() caller: Principal,
+    @Req() request: AdminRequest,
   ): Promise<RotationPolicyDto> {
     requireLimit(body);
+    await this.requireRewrap(request, body, ANY_KEY);
     if (!this.kms.status().some((target) => target.kms === kms)) {
       throw new KmsError('kms-not-configured', `There is no KMS ${kms}`, { remedy: 'Configure it first.' });
     }
@@ -101,6 +113,15 @@ export class RotationController {
   async deleteTargetRotationPolicy(@Param() { kms }: TargetParams): Promise<void> {
     annotateAudit({ kms });
     requireRemoved(await this.policies.remove(kms));
+  }
+
+  /** Who cannot start a rewrap job must not get one by a policy either. @throws AdminError `AccessDenied` */
+  private async requireRewrap(request: AdminRequest, { rewrap }: RotationRuleDto, resource: string): Promise<void> {
+    if (rewrap === true) {
+      await this.authorizer.require(request, ['admin:CreateRewrapJob'], '*');
+      await this.authorizer.require(request, ['kms:ReEncryptFrom'], resource);
+      await this.authorizer.require(request, ['kms:ReEncryptTo'], resource);
+    }
   }
 
   private async put(

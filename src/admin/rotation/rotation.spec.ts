@@ -108,6 +108,21 @@ describe('rotation policies', () => {
     await call('put', `${KMS}/keys/again/rotation-policy`, keeper).send(rule).expect(403);
     await call('get', `${KMS}/keys/turning/rotation-policy`, keeper).expect(403);
     await call('put', `${KMS}/targets/builtin:default/rotation-policy`, keeper).send(rule).expect(403);
+    const rewrapping = { ...rule, rewrap: true };
+    await call('put', `${KMS}/keys/turning/rotation-policy`, keeper).send(rewrapping).expect(403);
+    const job = { Effect: 'Allow', Action: ['admin:CreateRewrapJob'], Resource: ['*'] };
+    const keys = {
+      Effect: 'Allow',
+      Action: ['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+      Resource: ['arn:aws:kms:::key/turning'],
+    };
+    const more = { ...policy, Statement: [...policy.Statement, job, keys] };
+    await call('put', '/api/v1/policies/keeper').send(more).expect(200);
+    await call('put', `${KMS}/keys/turning/rotation-policy`, keeper).send(rewrapping).expect(200);
+    const configuring = { Effect: 'Allow', Action: ['kms:Configure'], Resource: ['*'] };
+    const still = { ...more, Statement: [...more.Statement, configuring] };
+    await call('put', '/api/v1/policies/keeper').send(still).expect(200);
+    await call('put', `${KMS}/targets/builtin:default/rotation-policy`, keeper).send(rewrapping).expect(403);
     await call('delete', `${KMS}/keys/turning/rotation-policy`, keeper).expect(204);
   });
 });
