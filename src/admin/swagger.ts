@@ -23,6 +23,10 @@ export function buildOpenApiDocument(app: INestApplication): OpenAPIObject {
     .addTag('configuration', 'Documents `subsystem/target`: tested before they take effect, versioned, reversible')
     .addTag('kms', 'Key management systems and their keys')
     .addTag('identity', 'Users, access keys, groups and policies')
+    .addTag('lifecycle', 'What lifecycle rules did and would do')
+    .addTag('notifications', 'Messages about events that wait for their targets')
+    .addTag('scrub', 'Verification of stored blobs')
+    .addTag('audit', 'Who did what')
     .addTag('health', 'For load balancers and orchestrators; open without credentials')
     .addBasicAuth({ type: 'http', scheme: 'basic', description: 'Access key id and secret key' }, BASIC_SCHEME)
     .addApiKey(
@@ -42,7 +46,13 @@ export function setupSwagger(app: INestApplication): void {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',
     customSiteTitle: 'Strongroom',
-    swaggerOptions: { tryItOutEnabled: true, docExpansion: 'list', displayRequestDuration: true, validatorUrl: null },
+    swaggerOptions: {
+      tryItOutEnabled: true,
+      docExpansion: 'list',
+      filter: true,
+      displayRequestDuration: true,
+      validatorUrl: null,
+    },
   });
 }
 

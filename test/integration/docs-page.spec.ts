@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { TestServer } from '../support/server';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -43,6 +43,7 @@ suite(present ? 'the /docs page in a browser' : 'the /docs page in a browser (sk
     await basic.getByRole('button', { name: /^Apply|^Authorize/ }).click();
     await page.locator('.modal-ux .close-modal, .modal-ux button.btn-done').first().click();
     const operation = page.locator('.opblock', { hasText: '/api/v1/config/subsystems' }).first();
+    await scrollTo(page, operation);
     await operation.locator('.opblock-summary').click();
     await operation.getByRole('button', { name: 'Execute' }).click();
     const answer = operation.locator('.live-responses-table');
@@ -51,3 +52,11 @@ suite(present ? 'the /docs page in a browser' : 'the /docs page in a browser (sk
     expect(complaints).toEqual([]);
   });
 });
+
+/** Goes down the page until the element is there: of a long document only what is near the window is rendered. */
+async function scrollTo(page: Page, element: Locator): Promise<void> {
+  for (let step = 0; step < 200 && (await element.count()) === 0; step++) {
+    await page.mouse.wheel(0, 300);
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+  }
+}
