@@ -14,6 +14,8 @@ import { AdminAuthenticator } from './admin-authenticator.service';
 import { AdminAuthorizer } from './admin-authorizer.service';
 import { AuditController } from './audit.controller';
 import { AuditInterceptor } from './audit.interceptor';
+import { KeyringBackupController } from './backup/keyring-backup.controller';
+import { KeyringBackupAdmin } from './backup/keyring-backup-admin.service';
 import { BucketEscrowController } from './bucket-escrow.controller';
 import { ConfigHelpController } from './config-help.controller';
 import { ConfigController } from './config.controller';
@@ -83,6 +85,7 @@ import { WhoAmIController } from './whoami.controller';
     BucketEscrowController,
     KeyUsageController,
     RotationController,
+    KeyringBackupController,
     KeysController,
     KmsController,
     AdminKmsController,
@@ -112,6 +115,7 @@ import { WhoAmIController } from './whoami.controller';
     KeyResources,
     KmsAdminService,
     KeyLifecycleService,
+    KeyringBackupAdmin,
     RustfsKeys,
     RustfsKmsService,
     ConfigKvService,

@@ -81,6 +81,17 @@ const REWRAP: Readonly<Record<string, ProblemRow>> = {
   'rewrap-job-active': row(409, 'Rewrap job has not ended'),
 };
 
+const BACKUP: Readonly<Record<string, ProblemRow>> = {
+  'backup-not-configured': row(412, 'Backups are not set up'),
+  'backup-invalid': row(400, 'Invalid backup request'),
+  'backup-exists': row(409, 'Backup exists already'),
+  'backup-not-found': row(404, 'No such backup'),
+  'backup-incomplete': row(409, 'Backup would be incomplete'),
+  'backup-damaged': row(409, 'Backup damaged'),
+  'backup-wrong-kek': row(409, 'Backup sealed by another key'),
+  'backup-refused': row(409, 'Restore refused'),
+};
+
 const STORAGE: Readonly<Record<string, ProblemRow>> = {
   'no-such-target': row(404, 'No such target'),
   NoSuchLifecycleConfiguration: row(404, 'No lifecycle rules'),
@@ -90,7 +101,7 @@ const STORAGE: Readonly<Record<string, ProblemRow>> = {
 };
 
 const TABLE: ReadonlyMap<string, ProblemRow> = new Map(
-  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP, STORAGE].flatMap((rows) => Object.entries(rows)),
+  [ADMIN, SIGNATURE, IDENTITY, CONFIG, KMS, REWRAP, BACKUP, STORAGE].flatMap((rows) => Object.entries(rows)),
 );
 
 /** Where RustFS answers with another status than everybody else. */

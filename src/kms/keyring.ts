@@ -58,7 +58,7 @@ export class Keyring implements OnModuleInit, OnApplicationShutdown {
 
   /** Seals the material of one key version for the database. */
   sealMaterial(keyId: string, version: number, material: Buffer): Buffer {
-    return seal(this.rootKey, material, purpose(keyId, version));
+    return seal(this.rootKey, material, materialPurpose(keyId, version));
   }
 
   /**
@@ -110,7 +110,7 @@ export class Keyring implements OnModuleInit, OnApplicationShutdown {
   private openVersion(keyId: string, row: KeyringVersionRow): { material: Buffer; createdAt: Date } {
     try {
       return {
-        material: unseal(this.rootKey, row.sealedMaterial, purpose(keyId, row.version)),
+        material: unseal(this.rootKey, row.sealedMaterial, materialPurpose(keyId, row.version)),
         createdAt: row.createdAt,
       };
     } catch (error) {
@@ -129,6 +129,7 @@ export class Keyring implements OnModuleInit, OnApplicationShutdown {
   }
 }
 
-function purpose(keyId: string, version: number): string {
+/** What the sealed material of one key version is bound to. */
+export function materialPurpose(keyId: string, version: number): string {
   return `kms-keyring:${keyId}:${version}`;
 }

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ConfigManagerModule } from '../config/config.module';
+import { KeyringBackup } from './backup/keyring-backup.service';
+import { KeyringSnapshots } from './backup/keyring-snapshot.repository';
 import { DataKeys } from './data-keys';
 import { KeyNotes } from './key-notes.repository';
 import { Keyring } from './keyring';
@@ -14,6 +16,8 @@ import { WrapCounter } from './wrap-counter';
   imports: [ConfigManagerModule],
   providers: [
     KeyNotes,
+    KeyringSnapshots,
+    KeyringBackup,
     KeyWrapsRepository,
     WrapCounter,
     KeyringRepository,
@@ -22,6 +26,6 @@ import { WrapCounter } from './wrap-counter';
     KmsService,
     { provide: DataKeys, useExisting: KmsService },
   ],
-  exports: [KmsService, DataKeys, KeyNotes, KeyWrapsRepository],
+  exports: [KmsService, DataKeys, KeyNotes, KeyWrapsRepository, KeyringBackup],
 })
 export class KmsModule {}

@@ -79,6 +79,23 @@ export class SettingsDto {
   @IsString()
   rootKeyFile?: string;
 
+  @IsOptional()
+  @Length(1, 4096)
+  kmsBackupDir?: string;
+
+  @IsOptional()
+  @MatchesRule((text) => parseRootKey(text) !== undefined)
+  kmsBackupKek?: string;
+
+  @IsOptional()
+  @Length(1, 128)
+  kmsBackupKekId?: string;
+
+  @IsInt()
+  @Min(0)
+  @Max(2 ** 32 - 1)
+  kmsBackupKekVersion!: number;
+
   @IsIn(AUTO_ENCRYPTION_MODES)
   autoEncryption!: AutoEncryption;
 

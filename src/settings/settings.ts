@@ -62,6 +62,12 @@ export class Settings {
   /** The root key as given, base64 or hex; see `root-key.ts`. */
   readonly rootKey?: Secret;
   readonly rootKeyFile!: string;
+  /** Where backups of the embedded keyring lie. */
+  readonly kmsBackupDir?: string;
+  /** 32 bytes, base64 or hex. */
+  readonly kmsBackupKek?: Secret;
+  readonly kmsBackupKekId?: string;
+  readonly kmsBackupKekVersion!: number;
   readonly autoEncryption!: AutoEncryption;
   /** Of new buckets whose creator does not ask for another. */
   readonly defaultObjectOwnership!: ObjectOwnership;

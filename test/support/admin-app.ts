@@ -27,9 +27,15 @@ export interface AdminApp {
   close(): Promise<void>;
 }
 
-/** Starts the admin face with the given environment on top of the defaults. */
-export async function startAdminApp(environment: Readonly<Record<string, string>> = {}): Promise<AdminApp> {
-  const database = await createTestDatabase();
+/**
+ * Starts the admin face with the given environment on top of the defaults.
+ * @param shared the database of another one, which also closes it
+ */
+export async function startAdminApp(
+  environment: Readonly<Record<string, string>> = {},
+  shared?: TestDatabase,
+): Promise<AdminApp> {
+  const database = shared ?? (await createTestDatabase());
   const finished: FinishedRequest[] = [];
   const directory = await mkdtemp(join(tmpdir(), 'strongroom-admin-'));
   class Collector extends RequestObserver {
@@ -60,7 +66,7 @@ export async function startAdminApp(environment: Readonly<Record<string, string>
     finished,
     close: async () => {
       await app.close();
-      await database.close();
+      await (shared === undefined ? database.close() : Promise.resolve());
       await rm(directory, { recursive: true, force: true });
     },
   };
