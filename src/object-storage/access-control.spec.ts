@@ -70,7 +70,11 @@ describe('lists given grant by grant', () => {
 });
 
 describe('the owner of a new object', () => {
-  const bucket = (ownership: ObjectOwnership | undefined) => ({ owner: 'landlord', ownership });
+  const bucket = (ownership: ObjectOwnership | undefined, ownershipChosen = true) => ({
+    owner: 'landlord',
+    ownership,
+    ownershipChosen,
+  });
 
   it.each<[ObjectOwnership | undefined, CannedAcl | undefined, string, string[]]>([
     ['BucketOwnerEnforced', undefined, 'landlord', []],
@@ -88,9 +92,9 @@ describe('the owner of a new object', () => {
   });
 
   it('is the bucket’s under BucketOwnerEnforced, which takes no other list', () => {
-    const kindOf = (request: Parameters<typeof decideOwnership>[2]): string => {
+    const kindOf = (request: Parameters<typeof decideOwnership>[2], chosen = true): string => {
       try {
-        decideOwnership(bucket('BucketOwnerEnforced'), 'writer', request);
+        decideOwnership(bucket('BucketOwnerEnforced', chosen), 'writer', request);
         return 'accepted';
       } catch (error) {
         return (error as { kind: string }).kind;
@@ -98,6 +102,8 @@ describe('the owner of a new object', () => {
     };
     for (const canned of CANNED_ACLS.filter((name) => name !== 'bucket-owner-full-control')) {
       expect([canned, kindOf({ canned })]).toEqual([canned, 'AccessControlListNotSupported']);
+      const byDefault = canned === 'private' ? 'accepted' : 'AccessControlListNotSupported';
+      expect([canned, kindOf({ canned }, false)]).toEqual([canned, byDefault]);
     }
     const full = (id: string) => ({ grants: [{ grantee: { id }, permission: 'FULL_CONTROL' as const }] });
     expect(kindOf(full('landlord'))).toBe('accepted');

@@ -19,6 +19,8 @@ export const IMAGE_BUILDER = '6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa347
 export interface OwnedBucket {
   readonly owner: string;
   readonly ownership?: ObjectOwnership;
+  /** Whether somebody asked for this ownership; it comes from the deployment's default otherwise. */
+  readonly ownershipChosen?: boolean;
 }
 
 /** Whether access lists count in a bucket. */
@@ -69,8 +71,7 @@ export function expandAcl(request: AclRequest, owner: string, bucketOwner: strin
  *
  * @param writer canonical id of who sends the object
  * @returns a list of undefined when the owner alone is granted anything
- * @throws StorageError `AccessControlListNotSupported` where access lists do not count, unless the request asks for full
- *   control of the bucket's owner, which holds there anyway
+ * @throws StorageError `AccessControlListNotSupported` as {@link assertBucketOwnersAcl}
  */
 export function decideOwnership(
   bucket: OwnedBucket,
@@ -87,16 +88,25 @@ export function decideOwnership(
 }
 
 /**
- * Refuses a list that a bucket without access lists cannot have.
+ * Refuses a list that a bucket without access lists cannot have. What grants the bucket's owner full control and nobody
+ * else anything holds there anyway. `private` says the same, but AWS refuses it: it is taken where nobody chose that
+ * lists shall not count, because many clients send it with every write.
+ *
  * @throws StorageError `AccessControlListNotSupported`
  */
 export function assertBucketOwnersAcl(bucket: OwnedBucket, request: AclRequest | undefined): void {
-  const accepted =
-    request === undefined ||
-    ('canned' in request ? request.canned === 'bucket-owner-full-control' : isOwnerOnly(request.grants, bucket.owner));
-  if (!accepted) {
+  if (request !== undefined && !holdsAnyway(bucket, request)) {
     throw storageError('AccessControlListNotSupported');
   }
+}
+
+function holdsAnyway(bucket: OwnedBucket, request: AclRequest): boolean {
+  if ('grants' in request) {
+    return isOwnerOnly(request.grants, bucket.owner);
+  }
+  return (
+    request.canned === 'bucket-owner-full-control' || (request.canned === 'private' && bucket.ownershipChosen !== true)
+  );
 }
 
 /** The form in which a list is stored: the owner's alone as nothing. */

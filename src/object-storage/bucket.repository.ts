@@ -14,16 +14,17 @@ import type {
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;
 
-const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, escrow, ownership, created_at,
+const COLUMNS = `id, name, owner, versioning, encryption, encryption_deleted, escrow, ownership, ownership_chosen, created_at,
   (SELECT d.content FROM bucket_document d WHERE d.bucket_id = id AND d.document = 'object-lock') AS object_lock`;
 
 const INSERT: Statement = {
   name: 'bucket.insert',
-  text: `INSERT INTO bucket (name, owner, ownership, acl) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
+  text: `INSERT INTO bucket (name, owner, ownership, ownership_chosen, acl) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (name) DO NOTHING`,
 };
 const ACCESS: Statement = {
   name: 'bucket.access',
-  text: `SELECT b.owner, b.ownership, b.acl,
+  text: `SELECT b.owner, b.ownership, b.ownership_chosen, b.acl,
       (SELECT d.content FROM bucket_document d WHERE d.bucket_id = b.id AND d.document = 'policy') AS policy,
       (SELECT d.content FROM bucket_document d WHERE d.bucket_id = b.id AND d.document = 'publicAccessBlock') AS block
     FROM bucket b WHERE b.name = $1`,
@@ -34,7 +35,7 @@ const SET_ACL: Statement = {
 };
 const SET_OWNERSHIP: Statement = {
   name: 'bucket.set-ownership',
-  text: `UPDATE bucket SET ownership = $2
+  text: `UPDATE bucket SET ownership = $2, ownership_chosen = true
     WHERE name = $1 AND (acl IS NULL OR $2 IS DISTINCT FROM 'BucketOwnerEnforced')`,
 };
 const FIND: Statement = { name: 'bucket.find', text: `SELECT ${COLUMNS} FROM bucket WHERE name = $1` };
@@ -97,6 +98,7 @@ interface BucketRow {
   readonly encryption_deleted: boolean;
   readonly escrow: string | null;
   readonly ownership: ObjectOwnership | null;
+  readonly ownership_chosen: boolean;
   readonly object_lock: string | null;
   readonly created_at: Date;
 }
@@ -104,6 +106,7 @@ interface BucketRow {
 interface AccessRow {
   readonly owner: string;
   readonly ownership: ObjectOwnership | null;
+  readonly ownership_chosen: boolean;
   readonly acl: AccessControlList | null;
   readonly policy: string | null;
   readonly block: string | null;
@@ -124,9 +127,10 @@ export class BucketRepository {
     name: string,
     owner: string,
     ownership: ObjectOwnership,
+    ownershipChosen: boolean,
     acl: AccessControlList | undefined,
   ): Promise<boolean> {
-    return (await this.database.execute(INSERT, [name, owner, ownership, aclValue(acl)])) > 0;
+    return (await this.database.execute(INSERT, [name, owner, ownership, ownershipChosen, aclValue(acl)])) > 0;
   }
 
   /** What decides on access to a bucket, in one look; undefined when there is no such bucket. */
@@ -136,6 +140,7 @@ export class BucketRepository {
       row && {
         owner: row.owner,
         ownership: row.ownership ?? undefined,
+        ownershipChosen: row.ownership_chosen,
         acl: row.acl ?? undefined,
         policy: row.policy ?? undefined,
         publicAccessBlock: row.block ?? undefined,
@@ -227,6 +232,7 @@ function storedBucket(row: BucketRow): StoredBucket {
     owner: row.owner,
     versioning: row.versioning,
     ownership: row.ownership ?? undefined,
+    ownershipChosen: row.ownership_chosen,
     encryption: row.encryption ?? (row.encryption_deleted ? null : undefined),
     escrow: row.escrow === '' ? null : (row.escrow ?? undefined),
     objectLock: row.object_lock === null ? undefined : (JSON.parse(row.object_lock) as BucketObjectLock),

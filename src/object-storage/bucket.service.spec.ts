@@ -55,6 +55,7 @@ describe('a bucket', () => {
       createdAt: expect.any(Date),
       versioning: 'unversioned',
       ownership: 'BucketOwnerEnforced',
+      ownershipChosen: false,
       encryption: undefined,
     });
   });

@@ -5,7 +5,13 @@ import type { AccessControlList } from './access-control.types';
 import type { ObjectOwnership } from '../settings/settings';
 import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { assertBucketName, assertPossibleBucket, isPossibleBucket } from './names';
-import type { BucketAccess, BucketEncryptionRule, BucketInfo, BucketServiceContract } from './object-storage.types';
+import type {
+  BucketAccess,
+  BucketEncryptionRule,
+  BucketInfo,
+  BucketServiceContract,
+  CreateBucketOptions,
+} from './object-storage.types';
 import { StorageError, storageError } from './storage-error';
 
 const MAX_LISTED = 10_000;
@@ -26,18 +32,14 @@ export class BucketService implements BucketServiceContract {
    * @throws StorageError `InvalidBucketName`, `InvalidBucketAclWithObjectOwnership`, `BucketAlreadyExists` when another
    *   owner has it
    */
-  async create(
-    name: string,
-    owner: string,
-    options: { readonly ownership?: ObjectOwnership; readonly acl?: AccessControlList } = {},
-  ): Promise<{ created: boolean }> {
+  async create(name: string, owner: string, options: CreateBucketOptions = {}): Promise<{ created: boolean }> {
     assertBucketName(name);
     const ownership = options.ownership ?? 'BucketOwnerEnforced';
     const acl = options.acl && storedAcl(options.acl, owner);
     if (acl !== undefined && !aclsEnabled({ owner, ownership })) {
       throw storageError('InvalidBucketAclWithObjectOwnership', { BucketName: name });
     }
-    if (await this.buckets.insert(name, owner, ownership, acl)) {
+    if (await this.buckets.insert(name, owner, ownership, options.ownershipChosen === true, acl)) {
       return { created: true };
     }
     const existing = await this.buckets.find(name);

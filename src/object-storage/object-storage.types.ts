@@ -259,6 +259,8 @@ export interface BucketInfo {
   readonly versioning: VersioningState;
   /** Undefined when the controls were deleted, which means `ObjectWriter`. */
   readonly ownership?: ObjectOwnership;
+  /** Whether somebody asked for this ownership, or removed it; it comes from the deployment's default otherwise. */
+  readonly ownershipChosen: boolean;
   /** Undefined when no rule was ever set, null when it was deleted (the answer differs). */
   readonly encryption?: BucketEncryptionRule | null;
   /** Reference of the key of the second seal; null for none, undefined for what the deployment has set. */
@@ -267,10 +269,20 @@ export interface BucketInfo {
   readonly objectLock?: BucketObjectLock;
 }
 
+export interface CreateBucketOptions {
+  /** `BucketOwnerEnforced` when absent. */
+  readonly ownership?: ObjectOwnership;
+  /** Whether the request itself names the ownership. */
+  readonly ownershipChosen?: boolean;
+  readonly acl?: AccessControlList;
+}
+
 /** What decides on access to a bucket, beside the policies of the caller. */
 export interface BucketAccess {
   readonly owner: string;
   readonly ownership?: ObjectOwnership;
+  /** Whether somebody asked for this ownership, or removed it. */
+  readonly ownershipChosen: boolean;
   /** Undefined when the owner alone is granted anything. */
   readonly acl?: AccessControlList;
   /** The bucket policy. */
@@ -476,11 +488,7 @@ export interface MultipartServiceContract {
 
 /** BucketService (bucket.service.ts). */
 export interface BucketServiceContract {
-  create(
-    name: string,
-    owner: string,
-    options?: { readonly ownership?: ObjectOwnership; readonly acl?: AccessControlList },
-  ): Promise<{ created: boolean }>;
+  create(name: string, owner: string, options?: CreateBucketOptions): Promise<{ created: boolean }>;
   /** Undefined when there is no such bucket. */
   access(name: string): Promise<BucketAccess | undefined>;
   setAcl(name: string, acl: AccessControlList): Promise<void>;

@@ -67,6 +67,17 @@ const setBlock = (Bucket: string, PublicAccessBlockConfiguration: PublicAccessBl
 const setPolicy = (Bucket: string, ...Statement: object[]) =>
   app.s3().send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }));
 
+/** A bucket in which its owner may do everything. */
+async function setOpen(bucket: string, ownership?: ObjectOwnership): Promise<void> {
+  await create(bucket, ownership);
+  await setPolicy(bucket, {
+    Effect: 'Allow',
+    Principal: { AWS: 'landlord' },
+    Action: 's3:*',
+    Resource: [`arn:aws:s3:::${bucket}`, `arn:aws:s3:::${bucket}/*`],
+  });
+}
+
 /** Status of an unsigned GET. */
 const anonymous = async (path: string): Promise<number> => (await fetch(`${app.target.endpoint}/${path}`)).status;
 
@@ -123,20 +134,52 @@ describe('a bucket with enforced ownership', () => {
   it('takes no access list', async () => {
     const refused = 'AccessControlListNotSupported';
     expect(await outcome(put(guest.client, 'enforced', 'x', 'public-read'))).toBe(refused);
-    expect(await outcome(put(guest.client, 'enforced', 'x', 'private'))).toBe(refused);
     const at = { Bucket: 'enforced', Key: 'plain' };
     const copy = new CopyObjectCommand({ ...at, Key: 'copy', CopySource: 'enforced/plain', ACL: 'public-read' });
     expect(await outcome(guest.client.send(copy))).toBe(refused);
-    const multipart = new CreateMultipartUploadCommand({ ...at, ACL: 'private' });
+    const multipart = new CreateMultipartUploadCommand({ ...at, ACL: 'bucket-owner-read' });
     expect(await outcome(guest.client.send(multipart))).toBe(refused);
     const grant = new PutObjectCommand({ ...at, GrantRead: `id=${guest.ownerId}` });
     expect(await outcome(guest.client.send(grant))).toBe(refused);
-    expect(await outcome(guest.client.send(new PutObjectAclCommand({ ...at, ACL: 'private' })))).toBe(refused);
+    expect(await outcome(guest.client.send(new PutObjectAclCommand({ ...at, ACL: 'public-read' })))).toBe(refused);
     const bucketAcl = new PutBucketAclCommand({ Bucket: 'enforced', ACL: 'public-read' });
     expect(await outcome(landlord.client.send(bucketAcl))).toBe(refused);
     expect(await outcome(create('enforced-public', undefined, 'public-read'))).toBe(
       'InvalidBucketAclWithObjectOwnership',
     );
+  });
+
+  it('takes `private`, which grants nothing more, until somebody chooses enforcement', async () => {
+    const at = { Bucket: 'by-default', Key: 'key' };
+    const each = async (Bucket: string): Promise<Record<string, string>> => {
+      const by = landlord.client;
+      const to = { ...at, Bucket, ACL: 'private' } as const;
+      return {
+        put: await outcome(by.send(new PutObjectCommand({ ...to, Body: 'x' }))),
+        copy: await outcome(by.send(new CopyObjectCommand({ ...to, Key: 'copy', CopySource: 'by-default/key' }))),
+        upload: await outcome(by.send(new CreateMultipartUploadCommand(to))),
+        objectAcl: await outcome(by.send(new PutObjectAclCommand(to))),
+        bucketAcl: await outcome(by.send(new PutBucketAclCommand({ Bucket, ACL: 'private' }))),
+      };
+    };
+    const all = (result: string) => ({
+      put: result,
+      copy: result,
+      upload: result,
+      objectAcl: result,
+      bucketAcl: result,
+    });
+    await setOpen('by-default');
+    expect(await each('by-default')).toEqual(all('ok'));
+    expect(await objectAcl('by-default', 'key')).toEqual(['landlord', ['landlord:FULL_CONTROL']]);
+    await setOpen('chosen', 'BucketOwnerEnforced');
+    await put(landlord.client, 'chosen', 'key');
+    expect(await each('chosen')).toEqual(all('AccessControlListNotSupported'));
+    const rule = { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' as const }] };
+    await landlord.client.send(
+      new PutBucketOwnershipControlsCommand({ Bucket: 'by-default', OwnershipControls: rule }),
+    );
+    expect(await each('by-default')).toEqual(all('AccessControlListNotSupported'));
   });
 
   it('costs a PUT and a GET no further statement', async () => {

@@ -20,9 +20,6 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
       RCLONE_CONFIG: store.path('none'),
       RCLONE_CONFIG_STORE_TYPE: 's3',
       RCLONE_CONFIG_STORE_PROVIDER: 'Other',
-      // This version sends an access list with every write, and `private` is refused where AWS refuses it.
-      RCLONE_CONFIG_STORE_ACL: 'bucket-owner-full-control',
-      RCLONE_CONFIG_STORE_BUCKET_ACL: 'private',
       RCLONE_CONFIG_STORE_ENDPOINT: store.server.endpoint,
       RCLONE_CONFIG_STORE_ACCESS_KEY_ID: store.server.accessKeyId,
       RCLONE_CONFIG_STORE_SECRET_ACCESS_KEY: store.server.secretAccessKey,

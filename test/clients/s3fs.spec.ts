@@ -38,8 +38,6 @@ describeClient('s3fs', whyMissing('s3fs', ['--version'], /Simple Storage/) ?? wh
 
   async function mountBucket(): Promise<void> {
     const options = ['use_path_request_style', `url=${store.server.endpoint}`, `use_sse=kmsid:${KEY}`];
-    // The client sends an access list with every write, and `private`, its default, is refused where AWS refuses it.
-    options.push('default_acl=bucket-owner-full-control');
     const multipart = ['multipart_size=5', 'singlepart_copy_limit=5120', `tmpdir=${store.directory}`];
     mounted = spawn('s3fs', ['s3fs', mount, '-f', '-o', [...options, ...multipart].join(',')], {
       env: {

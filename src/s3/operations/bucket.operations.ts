@@ -75,13 +75,18 @@ export class BucketOperations {
     const owner = call.principal.ownerId;
     const request = await this.acls.ofHeaders(call);
     const acl = request && expandAcl(request, owner, owner);
-    const ownership = requestedOwnership(call) ?? this.settings.defaultObjectOwnership;
+    const asked = requestedOwnership(call);
+    const ownership = asked ?? this.settings.defaultObjectOwnership;
     const withLock = String(call.headers['x-amz-bucket-object-lock-enabled']).toLowerCase() === 'true';
     const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
     const configuration = body.length > 0 ? parseXml(body, 'CreateBucketConfiguration') : undefined;
     this.assertLocation(configuration?.textOf('LocationConstraint'));
     const tags = tagsOf(configuration);
-    const { created } = await this.buckets.create(call.bucket, owner, { ownership, acl });
+    const { created } = await this.buckets.create(call.bucket, owner, {
+      ownership,
+      ownershipChosen: asked !== undefined,
+      acl,
+    });
     if (!created) {
       await this.recreate(call, acl ?? ownerOnly(owner));
     }
