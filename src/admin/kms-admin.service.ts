@@ -116,6 +116,7 @@ export function toKeyDto(key: KmsKey): KmsKeyDto {
     state: key.state,
     algorithm: key.algorithm,
     latest_version: key.latestVersion,
+    wrapping_version: key.wrappingVersion,
     versions: key.versions,
     created_at: key.createdAt,
     created_by: key.createdBy,

@@ -193,6 +193,9 @@ export class KmsKeyDto {
   @ApiPropertyOptional({ example: '3' })
   latest_version?: string;
 
+  @ApiPropertyOptional({ description: 'The version that wraps data keys, where the settings pin one', example: '2' })
+  wrapping_version?: string;
+
   @ApiPropertyOptional({ type: [KeyVersionDto] })
   versions?: readonly KeyVersionDto[];
 

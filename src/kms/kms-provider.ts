@@ -22,6 +22,8 @@ export interface KeyDescription {
   readonly state: KeyState;
   readonly algorithm: string;
   readonly latestVersion?: string;
+  /** The version that data keys are wrapped by, where the configuration pins one. */
+  readonly wrappingVersion?: string;
   readonly versions?: readonly { readonly version: string; readonly createdAt?: Date }[];
   readonly createdAt?: Date;
   readonly createdBy?: string;

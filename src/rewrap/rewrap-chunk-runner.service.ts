@@ -6,6 +6,7 @@ import type { RewrapSeals } from '../crypto/object-cipher.service';
 import { ObjectRewrapper, type RewrapItem, type Rewrapped } from '../crypto/object-rewrapper.service';
 import type { WrappedDataKey } from '../kms/data-keys';
 import { KmsError } from '../kms/kms-error';
+import { KmsService } from '../kms/kms.service';
 import { encryptionRecord } from '../object-storage/encryption-columns';
 import {
   type EscrowOrder,
@@ -53,6 +54,7 @@ export class RewrapChunkRunner {
     private readonly jobs: RewrapJobRepository,
     private readonly sealedKeys: SealedKeyRepository,
     private readonly rewrapper: ObjectRewrapper,
+    private readonly kms: KmsService,
   ) {}
 
   /** Lets waits look again whether their job still runs. */
@@ -134,7 +136,7 @@ export class RewrapChunkRunner {
       }
     });
     const lanes = await settleInLanes(this.rewrapper.groups(tasks), order.concurrency, async (group) => {
-      for (const { task, outcome } of await this.rewrapPatiently(group, order)) {
+      for (const { task, outcome } of await this.rewrapGroup(group, order)) {
         if (outcome.status === 'fulfilled') {
           reseals.push({ sealed: task.sealed, ...outcome.value });
         } else {
@@ -147,6 +149,29 @@ export class RewrapChunkRunner {
       throw interrupted.reason;
     }
     return { reseals, failures };
+  }
+
+  /** A process may know a key by the version before its newest, where another one has rotated it: it looks once more. */
+  private async rewrapGroup(group: readonly RewrapTask[], order: RewrapOrder): Promise<FinishedTask[]> {
+    const finished = await this.rewrapPatiently(group, order);
+    const unchanged = finished.filter((each) => staleVersion(each, order) !== undefined);
+    if (unchanged.length === 0) {
+      return finished;
+    }
+    const references = new Set(unchanged.map(({ task }) => task.seals.keyReference));
+    await Promise.allSettled([...references].map((reference) => this.kms.describeKey(reference)));
+    const tasks = unchanged.map(({ task }) => ({
+      ...task,
+      seals: { ...task.seals, epoch: `${task.seals.epoch}/again` },
+    }));
+    const again = await this.rewrapPatiently(tasks, order);
+    return [
+      ...finished.filter((each) => !unchanged.includes(each)),
+      ...again.map((each) => {
+        const stale = staleVersion(each, order);
+        return stale === undefined ? each : { ...each, outcome: { status: 'rejected', reason: stale } as const };
+      }),
+    ];
   }
 
   /** A KMS that is away holds the job up and fails no object: it will be back, and the old seals still serve. */
@@ -217,6 +242,22 @@ function isSettled({ kms, keyId, keyVersion }: WrappedDataKey, settled: readonly
   return settled.some(
     (key) => key.kms === kms && key.keyId === keyId && (key.keyVersion === undefined || key.keyVersion === keyVersion),
   );
+}
+
+/** The failure of a job to the newest version whose KMS wraps by the old one still; it would go round for ever. */
+function staleVersion({ task, outcome }: FinishedTask, order: RewrapOrder): DomainError | undefined {
+  const before = task.record.wrappedKey;
+  if (outcome.status === 'rejected' || order.target !== undefined || order.escrow.action !== 'keep') {
+    return undefined;
+  }
+  const after = outcome.value.record.wrappedKey;
+  const newest = order.settled.find(({ kms, keyId }) => kms === before?.kms && keyId === before.keyId)?.keyVersion;
+  return newest === undefined || newest === after?.keyVersion || after?.keyVersion !== before?.keyVersion
+    ? undefined
+    : new DomainError(
+        'rewrap-version-unchanged',
+        `The KMS wraps by version ${after?.keyVersion ?? 'unknown'} of the key still, and tells that the newest is ${newest}`,
+      );
 }
 
 /** What is to be done with the second seal, which never is under the key of the first. */

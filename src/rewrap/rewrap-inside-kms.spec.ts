@@ -165,6 +165,52 @@ describe('rewrapping inside the KMS', () => {
     expect(job.progress).toMatchObject({ objects: { done: 3 }, insideKms: 3, failed: 0 });
   });
 
+  it('takes the version that the configuration pins for the newest one', async () => {
+    vault.createKey('pinned', { derived: true });
+    await app.useVault('pinned', vault, { key_name: 'pinned' });
+    await objectsUnder('pinned', 'vault:pinned/pinned', 2);
+    vault.rotateKey('pinned');
+    await app.put('pinned', 'later', 'content', { encryption: { mode: 'sse-kms', keyId: 'vault:pinned/pinned' } });
+    await app.useVault('pinned', vault, { key_name: 'pinned', key_version: 1 });
+    await vaultCalls('pinned', async () => {
+      const job = await app.run({ selection: { bucket: 'pinned' } });
+      expect(job).toMatchObject({
+        state: 'completed',
+        pass: 2,
+        progress: { objects: { total: 1, done: 1 }, failed: 0 },
+      });
+    });
+    expect((await sealsOf('pinned')).map(({ kms_key_version }) => kms_key_version)).toEqual(['1', '1', '1']);
+    expect(await app.read('pinned', 'later')).toBe('content');
+  });
+
+  it('looks once more at a key that is wrapped by an old version still, and then tells', async () => {
+    vault.createKey('behind', { derived: true });
+    await objectsUnder('behind', 'vault:main/behind', 3);
+    const before = await sealsOf('behind');
+    const kms = app.module.get(KmsService, { strict: false });
+    const describe = kms.describeKey.bind(kms);
+    const described = jest
+      .spyOn(kms, 'describeKey')
+      .mockImplementation(async (reference) => ({ ...(await describe(reference)), latestVersion: '9' }));
+    const job = await app.run({ selection: { bucket: 'behind' } });
+    expect(job).toMatchObject({ state: 'completed', pass: 1, progress: { objects: { done: 0 }, failed: 3 } });
+    expect(described).toHaveBeenCalledTimes(2);
+    const [failure] = await app.rewrap.failures(job.id, {}, 10);
+    expect(failure).toMatchObject({
+      reason: 'rewrap-version-unchanged',
+      message: expect.stringMatching(/version 1.*9/),
+    });
+    expect(await sealsOf('behind')).toEqual(before);
+    described.mockImplementation(async (reference) => {
+      vault.rotateKey('behind');
+      described.mockRestore();
+      return { ...(await describe(reference)), latestVersion: '2' };
+    });
+    const again = await app.run({ selection: { bucket: 'behind' } });
+    expect(again.progress).toMatchObject({ objects: { done: 3 }, failed: 0 });
+  });
+
   it('has AWS re-encrypt under another key and under the newest material of the same one', async () => {
     await objectsUnder('aws', 'aws:main/objects', 3, { context: { tenant: 'a' } });
     const calls = (): unknown[] => aws.server.requests.map(({ headers }) => headers['x-amz-target']);

@@ -60,9 +60,9 @@ export class RewrapPlanner {
     const keys = new Map(counts.map(({ kms, keyId }) => [JSON.stringify([kms, keyId]), { kms, keyId }]));
     const newest = [...keys.values()].map(async (key) => {
       try {
-        const { latestVersion } = await this.kms.describeKey(`${key.kms}/${key.keyId}`);
+        const { latestVersion, wrappingVersion } = await this.kms.describeKey(`${key.kms}/${key.keyId}`);
         // Where a KMS tells no versions there is no telling which seals are old.
-        return [{ ...key, keyVersion: latestVersion }];
+        return [{ ...key, keyVersion: wrappingVersion ?? latestVersion }];
       } catch (error) {
         if (error instanceof KmsError && !error.retryable) {
           // A key that is gone concerns its own objects only; each of them will be listed with the reason.

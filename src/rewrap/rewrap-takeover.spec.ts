@@ -1,4 +1,5 @@
 import { ObjectRewrapper } from '../crypto/object-rewrapper.service';
+import { KmsService } from '../kms/kms.service';
 import { SealedKeyRepository } from '../object-storage/sealed-key.repository';
 import { startVaultServer, type FakeVault } from '../../test/fakes/vault-server';
 import { type RewrapApp, startRewrapApp } from '../../test/support/rewrap-app';
@@ -37,7 +38,7 @@ describe('the chunk of a process that was killed', () => {
     }
     chunks = get(RewrapChunkRepository);
     jobs = get(RewrapJobRepository);
-    survivor = new RewrapChunkRunner(chunks, jobs, get(SealedKeyRepository), get(ObjectRewrapper));
+    survivor = new RewrapChunkRunner(chunks, jobs, get(SealedKeyRepository), get(ObjectRewrapper), get(KmsService));
     const job = { target: 'vault:second/objects', selection: {}, dryRun: false, createdBy: 'test' };
     id = (await app.rewrap.create(job)).id;
     const order = await jobs.takePlan(60);

@@ -42,7 +42,7 @@ export class RotationService {
         const facts = rotationFacts(
           key,
           state,
-          wraps.find((each) => each.keyId === key.keyId && each.keyVersion === (key.latestVersion ?? '')),
+          wraps.find((each) => each.keyId === key.keyId && each.keyVersion === (versionInUse(key) ?? '')),
         );
         const { wraps: used, since } = facts;
         return [key.keyId, { policy, state, wraps: used, since, ...judgeRotation(policy, facts, now) }];
@@ -65,11 +65,16 @@ export class RotationService {
   }
 }
 
-/** Since when the newest version is in use, from whoever knows best: the KMS, the record of its rotation, its first use. */
+function versionInUse({ wrappingVersion, latestVersion }: KmsKey): string | undefined {
+  return wrappingVersion ?? latestVersion;
+}
+
+/** Since when the version that wraps is in use, from whoever knows best: the KMS, the record of its rotation, its first use. */
 function rotationFacts(key: KmsKey, state: RotationState | undefined, used: KeyWraps | undefined): RotationFacts {
   const { latestVersion, versions, createdAt } = key;
-  const told = versions?.find(({ version }) => version === latestVersion)?.createdAt;
-  const recorded = state?.version !== undefined && state.version === latestVersion ? state.rotatedAt : undefined;
+  const inUse = versionInUse(key);
+  const told = versions?.find(({ version }) => version === inUse)?.createdAt;
+  const recorded = state?.version !== undefined && state.version === inUse ? state.rotatedAt : undefined;
   // A KMS whose clock is behind must not make a key look old that has just been rotated.
   const newest = told !== undefined && recorded !== undefined && recorded > told ? recorded : (told ?? recorded);
   const several = (versions?.length ?? 0) > 1 || (latestVersion !== undefined && Number(latestVersion) > 1);

@@ -174,6 +174,24 @@ describe('rotation by policy', () => {
     expect(after?.rewrapJob).not.toBe(rewrapJob);
   });
 
+  it('makes no version that the configuration would not let be used, and says so', async () => {
+    vault.createKey('pinned');
+    await app.useVault('pinned', vault, { key_name: 'pinned', key_version: 1 });
+    vault.rotateKey('pinned');
+    await get(KeyWrapsRepository).add('vault:pinned', 'pinned', '1', 10_000);
+    await policies.put('vault:pinned', 'pinned', rule({ maxWraps: 10_000, rewrap: true }), 'test');
+    expect(await readout('vault:pinned/pinned')).toMatchObject({ due: true, reason: 'wraps', wraps: 10_000 });
+    await round();
+    expect(await kms.describeKey('vault:pinned/pinned')).toMatchObject({ latestVersion: '2', wrappingVersion: '1' });
+    const state = (await states.find('vault:pinned', ['pinned'])).get('pinned');
+    expect(state).toMatchObject({
+      stage: 'idle',
+      dueReason: 'wraps',
+      lastError: expect.stringContaining('one version'),
+    });
+    expect(state?.rewrapJob).toBeUndefined();
+  });
+
   it('tries again later when the KMS is away or refuses, ever less often', async () => {
     vault.createKey('unlucky');
     await policies.put('vault:main', 'unlucky', rule({ maxAgeDays: 30 }), 'test');

@@ -95,7 +95,8 @@ export class AzureProvider implements KmsProvider {
   }
 
   async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
-    return this.keys.describe(keyId, signal);
+    this.newestVersions.delete(keyId);
+    return { ...(await this.keys.describe(keyId, signal)), wrappingVersion: this.pinnedVersion(keyId) };
   }
 
   async probe({ signal }: CallOptions): Promise<void> {
@@ -129,7 +130,7 @@ export class AzureProvider implements KmsProvider {
   }
 
   async rotateKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
-    if (keyId === this.defaultKeyId && this.settings.keyVersion !== undefined) {
+    if (this.pinnedVersion(keyId) !== undefined) {
       throw new KmsError('kms-invalid-request', `${this.kms} is set to one version of key ${keyId}`, {
         remedy: 'Take key_version out of the settings to use the newest version.',
       });
@@ -209,8 +210,9 @@ export class AzureProvider implements KmsProvider {
     keyId: string,
     signal: AbortSignal,
   ): Promise<{ readonly keyVersion: string; readonly remembered: boolean }> {
-    if (keyId === this.defaultKeyId && this.settings.keyVersion !== undefined) {
-      return { keyVersion: this.settings.keyVersion, remembered: false };
+    const pinned = this.pinnedVersion(keyId);
+    if (pinned !== undefined) {
+      return { keyVersion: pinned, remembered: false };
     }
     let remembered = true;
     const keyVersion = await this.newestVersions.get(keyId, async () => {
@@ -218,6 +220,10 @@ export class AzureProvider implements KmsProvider {
       return azureKeyVersion(this.kms, await this.newestOrCreated(keyId, signal));
     });
     return { keyVersion, remembered };
+  }
+
+  private pinnedVersion(keyId: string): string | undefined {
+    return keyId === this.defaultKeyId ? this.settings.keyVersion : undefined;
   }
 
   private async newestOrCreated(keyId: string, signal: AbortSignal): ReturnType<AzureKeys['newest']> {

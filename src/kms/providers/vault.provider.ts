@@ -154,7 +154,7 @@ export class VaultProvider implements KmsProvider {
 
   async describeKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
     this.keys.delete(keyId);
-    return (await this.key(keyId, signal)).description;
+    return this.described(await this.key(keyId, signal));
   }
 
   async probe({ signal }: CallOptions): Promise<void> {
@@ -190,12 +190,17 @@ export class VaultProvider implements KmsProvider {
     { signal }: CallOptions,
   ): Promise<KeyPage> {
     return listingPage(await this.keyNames(signal), { pattern, marker, limit }, async (name) => {
-      return (await this.key(name, signal)).description;
+      return this.described(await this.key(name, signal));
     });
   }
 
   async rotateKey(keyId: string, options: CallOptions): Promise<KeyDescription> {
     this.checkName(keyId);
+    if (this.pinnedVersion(keyId).key_version !== undefined) {
+      throw new KmsError('kms-invalid-request', `${this.kms} is set to one version of key ${keyId}`, {
+        remedy: 'Take key_version out of the settings to use the newest version.',
+      });
+    }
     // Vault answers the rotation of a missing key with 400 and nothing to tell it by.
     await this.describeKey(keyId, options);
     await this.session.write(`${this.path('keys', keyId)}/rotate`, {}, options.signal);
@@ -235,6 +240,10 @@ export class VaultProvider implements KmsProvider {
   private pinnedVersion(keyId: string): { readonly key_version?: number } {
     const version = keyId === this.defaultKeyId ? this.settings.keyVersion : undefined;
     return version === undefined ? {} : { key_version: version };
+  }
+
+  private described({ name, description }: VaultKey): KeyDescription {
+    return { ...description, wrappingVersion: this.pinnedVersion(name).key_version?.toString() };
   }
 
   private async withKey<T>(keyId: string, signal: AbortSignal, work: (key: VaultKey) => Promise<T>): Promise<T> {
