@@ -34,6 +34,11 @@ interface Call {
   readonly input: Json;
 }
 
+export interface FakeGcpKmsOptions extends ScriptedServerOptions {
+  /** Gives the service account a key that no other server of this process knows. */
+  readonly ownServiceAccountKey?: boolean;
+}
+
 interface Route {
   readonly pattern: RegExp;
   /** The permission that IAM asks for. */
@@ -50,7 +55,7 @@ interface Route {
  */
 export class FakeGcpKms {
   readonly server: ScriptedServer;
-  readonly tokens = new GcpTokens();
+  readonly tokens: GcpTokens;
   readonly project = 'fake-project';
   readonly location = 'europe-west3';
   readonly keyRing = 'ring';
@@ -58,7 +63,8 @@ export class FakeGcpKms {
   private readonly denied = new Set<string>();
   private readonly routes: readonly Route[];
 
-  constructor(options: ScriptedServerOptions = {}) {
+  constructor({ ownServiceAccountKey, ...options }: FakeGcpKmsOptions = {}) {
+    this.tokens = new GcpTokens(ownServiceAccountKey);
     this.server = new ScriptedServer(options, (request) => this.handle(request));
     this.routes = this.makeRoutes();
   }
@@ -292,7 +298,7 @@ export class FakeGcpKms {
 }
 
 /** Starts a scripted Cloud KMS. */
-export async function startGcpKmsServer(options: ScriptedServerOptions = {}): Promise<FakeGcpKms> {
+export async function startGcpKmsServer(options: FakeGcpKmsOptions = {}): Promise<FakeGcpKms> {
   const fake = new FakeGcpKms(options);
   await fake.server.listen();
   return fake;

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, randomBytes, verify } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes, verify } from 'node:crypto';
 import type { ScriptedAnswer, ScriptedRequest } from './scripted-server';
 
 const SCOPES: ReadonlySet<string> = new Set([
@@ -9,6 +9,10 @@ const CLOCK_TOLERANCE = 60;
 const LONGEST_LIFE = 3_600;
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
+type KeyPair = KeyPairKeyObjectResult;
+const makeKeyPair = (): KeyPair => generateKeyPairSync('rsa', { modulusLength: 2048 });
+let sharedKeyPair: KeyPair | undefined;
+
 /**
  * Google's side of credentials: a service account whose self-signed tokens (AIP-4111) are verified, and a security token
  * service that exchanges the subject token of a workload (RFC 8693).
@@ -17,9 +21,14 @@ export class GcpTokens {
   readonly email = 'strongroom@fake-project.iam.gserviceaccount.com';
   readonly subjectToken = randomBytes(16).toString('hex');
   private readonly keyId = randomBytes(20).toString('hex');
-  private readonly pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  private readonly pair: KeyPair;
   private readonly issued = new Set<string>();
   private revoked = false;
+
+  /** @param ownKey another key for the service account than the one that is made once and shared, as making it takes long */
+  constructor(ownKey = false) {
+    this.pair = ownKey ? makeKeyPair() : (sharedKeyPair ??= makeKeyPair());
+  }
 
   /** The key file of the service account, as JSON text. */
   get serviceAccount(): string {

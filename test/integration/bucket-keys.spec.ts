@@ -9,7 +9,9 @@ import { type FakeVault, startVaultServer } from '../fakes/vault-server';
 import { TestServer } from '../support/server';
 
 const OBJECTS = 1_000;
-/** Four thousand requests, half of them with a KMS call, on whatever machine this is. */
+/** So many show what an object costs that has a data key of its own. */
+const OBJECTS_WITHOUT = 100;
+/** More than two thousand requests, on whatever machine this is. */
 const LIMIT_MS = 240_000;
 const LANES = 16;
 
@@ -37,19 +39,19 @@ describe('bucket keys', () => {
   const calls = (): number =>
     vault.requests.filter(({ path }) => /^transit\/(encrypt|decrypt|datakey\/[a-z]+)\/objects/.test(path)).length;
 
-  async function all(work: (index: number) => Promise<unknown>): Promise<void> {
+  async function all(objects: number, work: (index: number) => Promise<unknown>): Promise<void> {
     let next = 0;
     const lane = async (): Promise<void> => {
-      while (next < OBJECTS) {
+      while (next < objects) {
         await work(next++);
       }
     };
     await Promise.all(Array.from({ length: LANES }, lane));
   }
 
-  async function callsOf(work: (index: number) => Promise<unknown>): Promise<number> {
+  async function callsOf(objects: number, work: (index: number) => Promise<unknown>): Promise<number> {
     const before = calls();
-    await all(work);
+    await all(objects, work);
     return calls() - before;
   }
 
@@ -57,24 +59,26 @@ describe('bucket keys', () => {
     `make ${OBJECTS} writes and reads cost a call or two instead of one each, and a metric shows it`,
     async () => {
       const cost: Record<string, { puts: number; gets: number }> = {};
-      for (const [Bucket, BucketKeyEnabled] of [
-        ['each-its-own', false],
-        ['bucket-key', true],
+      for (const [Bucket, BucketKeyEnabled, objects] of [
+        ['each-its-own', false, OBJECTS_WITHOUT],
+        ['bucket-key', true, OBJECTS],
       ] as const) {
         await s3.send(new CreateBucketCommand({ Bucket }));
         const rule = { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms' as const }, BucketKeyEnabled };
         await s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules: [rule] } }));
         cost[Bucket] = {
-          puts: await callsOf((index) => s3.send(new PutObjectCommand({ Bucket, Key: `k${index}`, Body: `${index}` }))),
-          gets: await callsOf(async (index) => {
+          puts: await callsOf(objects, (index) =>
+            s3.send(new PutObjectCommand({ Bucket, Key: `k${index}`, Body: `${index}` })),
+          ),
+          gets: await callsOf(objects, async (index) => {
             const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: `k${index}` }));
             expect(await Body?.transformToString()).toBe(String(index));
           }),
         };
       }
       // The proof of the default key may fall into the measured time, with two calls of its own each.
-      expect(cost['each-its-own']?.puts).toBeGreaterThanOrEqual(OBJECTS);
-      expect(cost['each-its-own']?.gets).toBeGreaterThanOrEqual(OBJECTS);
+      expect(cost['each-its-own']?.puts).toBeGreaterThanOrEqual(OBJECTS_WITHOUT);
+      expect(cost['each-its-own']?.gets).toBeGreaterThanOrEqual(OBJECTS_WITHOUT);
       expect(cost['bucket-key']?.puts).toBeLessThan(10);
       expect(cost['bucket-key']?.gets).toBeLessThan(10);
       const metrics = await (await fetch(`${server.endpoint}/metrics`)).text();

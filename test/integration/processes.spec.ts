@@ -18,7 +18,7 @@ import { TestServer } from '../support/server';
 const BUCKET = 'durable';
 const KIB = 1024;
 
-describe('processes', () => {
+describe('processes that end', () => {
   let dataDir: string;
   let databaseUrl: string;
   let server: TestServer | undefined;
@@ -61,19 +61,6 @@ describe('processes', () => {
     }
   });
 
-  it('replaces a killed worker and goes on serving', async () => {
-    const running = await start();
-    const s3 = running.s3({ maxAttempts: 5 });
-    await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
-    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'before', Body: 'x' }));
-    const [victim] = await childProcesses(running.process.pid!);
-    process.kill(victim!, 'SIGKILL');
-    await eventually(() => expect(running.output).toContain('The worker was replaced'));
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: 'before' }));
-    expect(await Body!.transformToString()).toBe('x');
-    expect(await childProcesses(running.process.pid!)).toHaveLength(2);
-  });
-
   it('finishes a request in flight before it stops', async () => {
     const running = await start();
     const s3 = running.s3();
@@ -93,28 +80,6 @@ describe('processes', () => {
     expect(await exited).toBe(0);
   });
 
-  it('refuses a second instance on the same data directory, naming the first', async () => {
-    const running = await start();
-    const main = resolve(__dirname, '..', '..', 'dist', 'src', 'main.js');
-    const second = spawn(process.execPath, [main], {
-      cwd: dataDir,
-      env: {
-        PATH: process.env['PATH'],
-        STRONGROOM_DATA_DIR: dataDir,
-        STRONGROOM_ADDRESS: '127.0.0.1:0',
-        DATABASE_URL: databaseUrl,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    second.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    second.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const [code] = (await once(second, 'exit')) as [number];
-    expect(code).toBe(1);
-    expect(output).toContain(`is in use by process ${running.process.pid}`);
-    expect(output).toContain('STRONGROOM_DATA_DIR');
-  });
-
   it('names every wrong setting at once and does not start', async () => {
     const wrong = { STRONGROOM_WORKERS: 'many', STRONGROOM_REGOIN: 'x', STRONGROOM_INLINE_LIMIT: '-1' };
     const failure = await start(wrong).then(
@@ -124,20 +89,6 @@ describe('processes', () => {
     for (const name of [...Object.keys(wrong), 'STRONGROOM_REGION']) {
       expect(failure).toContain(name);
     }
-  });
-
-  it('answers liveness, readiness with every part by name, and metrics of all workers together', async () => {
-    const running = await start();
-    expect((await fetch(`${running.endpoint}/health/live`)).status).toBe(200);
-    const ready = await fetch(`${running.endpoint}/health/ready`);
-    expect(ready.status).toBe(200);
-    const parts = JSON.stringify(await ready.json());
-    for (const part of ['database', 'blobStore', 'builtin:default']) {
-      expect(parts).toContain(part);
-    }
-    await running.s3().send(new CreateBucketCommand({ Bucket: BUCKET }));
-    const metrics = await (await fetch(`${running.endpoint}/metrics`)).text();
-    expect(metrics).toMatch(/strongroom_requests_total\{[^}]*operation="CreateBucket"[^}]*\} 1/);
   });
 
   it('never prints a secret', async () => {
@@ -150,6 +101,61 @@ describe('processes', () => {
     const rootKey = (await readFile(join(dataDir, 'root.key'), 'utf8')).trim();
     expect(running.output).not.toContain(running.secretAccessKey);
     expect(running.output).not.toContain(rootKey);
+  });
+});
+
+describe('processes that go on', () => {
+  let running: TestServer;
+
+  beforeAll(async () => {
+    running = await TestServer.start({ workers: 2 });
+  });
+  afterAll(() => running.stop());
+
+  it('refuses a second instance on the same data directory, naming the first', async () => {
+    const main = resolve(__dirname, '..', '..', 'dist', 'src', 'main.js');
+    const second = spawn(process.execPath, [main], {
+      cwd: running.dataDir,
+      env: {
+        PATH: process.env['PATH'],
+        STRONGROOM_DATA_DIR: running.dataDir,
+        STRONGROOM_ADDRESS: '127.0.0.1:0',
+        DATABASE_URL: running.databaseUrl,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    second.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    second.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const [code] = (await once(second, 'exit')) as [number];
+    expect(code).toBe(1);
+    expect(output).toContain(`is in use by process ${running.process.pid}`);
+    expect(output).toContain('STRONGROOM_DATA_DIR');
+  });
+
+  it('answers liveness, readiness with every part by name, and metrics of all workers together', async () => {
+    expect((await fetch(`${running.endpoint}/health/live`)).status).toBe(200);
+    const ready = await fetch(`${running.endpoint}/health/ready`);
+    expect(ready.status).toBe(200);
+    const parts = JSON.stringify(await ready.json());
+    for (const part of ['database', 'blobStore', 'builtin:default']) {
+      expect(parts).toContain(part);
+    }
+    await running.s3().send(new CreateBucketCommand({ Bucket: 'counted' }));
+    const metrics = await (await fetch(`${running.endpoint}/metrics`)).text();
+    expect(metrics).toMatch(/strongroom_requests_total\{[^}]*operation="CreateBucket"[^}]*\} [1-9]/);
+  });
+
+  it('replaces a killed worker and goes on serving', async () => {
+    const s3 = running.s3({ maxAttempts: 5 });
+    await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
+    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'before', Body: 'x' }));
+    const [victim] = await childProcesses(running.process.pid!);
+    process.kill(victim!, 'SIGKILL');
+    await eventually(() => expect(running.output).toContain('The worker was replaced'));
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: 'before' }));
+    expect(await Body!.transformToString()).toBe('x');
+    expect(await childProcesses(running.process.pid!)).toHaveLength(2);
   });
 });
 

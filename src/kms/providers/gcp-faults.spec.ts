@@ -83,7 +83,7 @@ describe('Google Cloud provider under faults', () => {
     const former = fake;
     await fake.close();
     await expect(makeKey(target)).rejects.toMatchObject({ kind: 'kms-unavailable', retryable: true });
-    fake = await startGcpKmsServer({ port });
+    fake = await startGcpKmsServer({ port, ownServiceAccountKey: true });
     fake.createKey('key');
     expect(former.tokens.serviceAccount).not.toBe(fake.tokens.serviceAccount);
     // Another key of the service account by now: reached, and refused for it.
