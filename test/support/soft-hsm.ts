@@ -29,7 +29,8 @@ export interface SoftHsm {
   /**
    * Does something to a token behind the back of its users, in a thread of this process.
    *
-   * @param script JavaScript that may use `js` (the module pkcs11js), `library`, `slot` and the logged-in `session`
+   * @param script JavaScript that may use `js` (the module pkcs11js), `library`, `slot` and `session`, which is logged in
+   *   where this process is
    */
   meddle(tokenLabel: string, script: string): Promise<void>;
   close(): void;
@@ -78,6 +79,7 @@ async function meddle(tokenLabel: string, script: string): Promise<void> {
     const js = require(workerData.module);
     const library = new js.PKCS11();
     library.load(workerData.library);
+    try { library.C_Initialize(); } catch (error) { if (error.code !== js.CKR_CRYPTOKI_ALREADY_INITIALIZED) throw error; }
     const named = (slot) => library.C_GetTokenInfo(slot).label.trim() === workerData.tokenLabel;
     const slot = library.C_GetSlotList(true).find(named);
     const session = library.C_OpenSession(slot, js.CKF_SERIAL_SESSION | js.CKF_RW_SESSION);
