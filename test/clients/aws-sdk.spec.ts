@@ -9,8 +9,8 @@ import {
   GetObjectAttributesCommand,
   GetObjectCommand,
   ListObjectVersionsCommand,
+  ListPartsCommand,
   paginateListObjectsV2,
-  paginateListParts,
   PutObjectCommand,
   type S3Client,
   UploadPartCommand,
@@ -25,7 +25,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ClientStore, KEY } from './support/client-store';
 import { carryTree } from './support/library-session';
@@ -51,6 +51,12 @@ const ODD_KEYS = [
   '%2F',
   '+ +',
 ];
+
+function* endlessly(chunk: Buffer): Generator<Buffer> {
+  for (;;) {
+    yield chunk;
+  }
+}
 
 describe('the AWS SDK for JavaScript', () => {
   let store: ClientStore;
@@ -144,7 +150,7 @@ describe('the AWS SDK for JavaScript', () => {
   it('gives up an upload that was cancelled', async () => {
     const upload = new Upload({
       client: s3,
-      params: { Bucket: BUCKET, Key: 'cancelled', Body: createReadStream('/dev/zero') },
+      params: { Bucket: BUCKET, Key: 'cancelled', Body: Readable.from(endlessly(Buffer.alloc(MIB))) },
     });
     upload.once('httpUploadProgress', () => void upload.abort());
     await expect(upload.done()).rejects.toThrow(/abort/i);
@@ -171,11 +177,12 @@ describe('the AWS SDK for JavaScript', () => {
         const { ETag, [field]: checksum } = await s3.send(new UploadPartCommand(part));
         parts.push({ PartNumber: index + 1, ETag, [field]: checksum });
       }
-      let listed = 0;
-      for await (const page of paginateListParts({ client: s3, pageSize: 1 }, upload)) {
-        listed += page.Parts?.length ?? 0;
-      }
-      expect(listed).toBe(2);
+      // Not paginateListParts: like AWS, the store names a next marker on the last page too, and that paginator then never ends.
+      const first = await s3.send(new ListPartsCommand({ ...upload, MaxParts: 1 }));
+      expect(first).toMatchObject({ IsTruncated: true, Parts: [{ PartNumber: 1 }] });
+      const PartNumberMarker = first.NextPartNumberMarker;
+      const last = await s3.send(new ListPartsCommand({ ...upload, MaxParts: 1, PartNumberMarker }));
+      expect(last).toMatchObject({ IsTruncated: false, Parts: [{ PartNumber: 2 }] });
       await s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }));
       const attributes = await s3.send(
         new GetObjectAttributesCommand({ ...target, ObjectAttributes: ['Checksum', 'ObjectParts', 'ObjectSize'] }),
