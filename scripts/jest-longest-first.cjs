@@ -8,7 +8,7 @@ const LONGEST = ['/test/clients/', '/test/integration/'];
  * tests come first, so that no worker is left with one of them at the end.
  */
 module.exports = class JestLongestFirst extends Sequencer {
-  /** @param {Iterable<import('@jest/test-result').Test>} tests */
+  /** @param {Iterable<{path: string, duration?: number}>} tests */
   sort(tests) {
     const order = super.sort(tests);
     if (order.some(({ duration }) => duration !== undefined)) return order;
