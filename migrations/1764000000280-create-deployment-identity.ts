@@ -5,6 +5,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * on first use rather than here: copies of a database that was migrated and never used are deployments of their own.
  */
 export class CreateDeploymentIdentity1764000000280 implements MigrationInterface {
+  readonly name = 'CreateDeploymentIdentity1764000000280';
+
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE TABLE deployment_identity (
