@@ -1,15 +1,8 @@
-import type { KeyringKind } from '../keyring.repository';
-import type { KeyState } from '../kms-provider';
+import type { KeyringRow } from '../keyring.repository';
 import { BackupError } from './backup-error';
 
 /** One key of the embedded keyring, with its material in the clear. */
-export interface SnapshotKey {
-  readonly keyId: string;
-  readonly kind: KeyringKind;
-  readonly state: KeyState;
-  readonly createdAt: Date;
-  readonly createdBy: string | null;
-  readonly deletionDate: Date | null;
+export interface SnapshotKey extends KeyringRow {
   readonly description: string | null;
   readonly tags: Readonly<Record<string, string>>;
   /** 32 bytes each; undefined for what the root key of this deployment does not open. */
