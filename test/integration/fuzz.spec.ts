@@ -145,6 +145,8 @@ describe('whatever comes over the wire', () => {
     await s3.send(new CreateBucketCommand({ Bucket: UNTOUCHED }));
     const VersioningConfiguration = { Status: 'Enabled' } as const;
     await s3.send(new PutBucketVersioningCommand({ Bucket: BUCKET, VersioningConfiguration }));
+    // Holds the bucket, which a request of chance may ask to delete.
+    await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'kept', Body: 'content' }));
     await s3.send(new PutObjectCommand({ Bucket: UNTOUCHED, Key: 'object', Body: 'content' }));
   });
   afterAll(() => server.stop());
@@ -311,11 +313,11 @@ describe('whatever comes over the wire', () => {
     const host = new URL(server.endpoint).host;
     const ask = (line: string, fields: Record<string, string> = { Host: host }): Promise<string> =>
       converse(server.endpoint, requestBytes(line, fields), COMPLETE);
-    expect(await ask(`TRACE /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
-    expect(await ask(`PATCH /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
-    expect(await ask(`OPTIONS /${BUCKET}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 (400|403) /);
-    expect(await ask(`GET /${BUCKET}/object HTTP/1.0`)).toMatch(/^HTTP\/1\.1 403 .*<Code>AccessDenied/s);
-    expect(await ask(`GET /${BUCKET}/object HTTP/1.1`, {})).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await ask(`TRACE /${UNTOUCHED}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
+    expect(await ask(`PATCH /${UNTOUCHED}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 405 .*<Code>MethodNotAllowed/s);
+    expect(await ask(`OPTIONS /${UNTOUCHED}/object HTTP/1.1`)).toMatch(/^HTTP\/1\.1 (400|403) /);
+    expect(await ask(`GET /${UNTOUCHED}/object HTTP/1.0`)).toMatch(/^HTTP\/1\.1 403 .*<Code>AccessDenied/s);
+    expect(await ask(`GET /${UNTOUCHED}/object HTTP/1.1`, {})).toMatch(/^HTTP\/1\.1 400 /);
     expect(await ask(`GET /${'k'.repeat(40_000)} HTTP/1.1`)).toMatch(/^HTTP\/1\.1 431 /);
   });
 });
