@@ -1,6 +1,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { Secret } from '../../src/common/secret';
-import { SignatureError } from '../../src/identity/sigv4/signature-error';
+import type { Credential } from '../../src/identity/identity.types';
+import { sessionTokenDigest } from '../../src/identity/session-token';
+import { SignatureError, type SignatureErrorKind } from '../../src/identity/sigv4/signature-error';
 import { verifySignature } from '../../src/identity/sigv4/signature-verifier';
 import { openBytes, sealBytes } from './scripted-cipher';
 import {
@@ -42,6 +44,13 @@ const REGION = 'eu-central-1';
 const ACCOUNT = '111122223333';
 const DAY = 86_400;
 
+/** What AWS KMS calls the failures that have other names in S3. */
+const AUTHENTICATION_FAULTS: Partial<Record<SignatureErrorKind, string>> = {
+  InvalidAccessKeyId: 'UnrecognizedClientException',
+  InvalidToken: 'UnrecognizedClientException',
+  ExpiredToken: 'ExpiredTokenException',
+};
+
 /** The members each operation takes, and whether it takes an alias for a key. */
 const OPERATIONS: Readonly<Record<string, { readonly members: readonly string[]; readonly aliases?: boolean }>> = {
   CreateKey: { members: ['KeySpec', 'Description'] },
@@ -81,6 +90,7 @@ export class FakeAwsKms {
   private readonly keys = new Map<string, AwsKey>();
   private readonly aliases = new Map<string, string>();
   private readonly denied = new Set<string>();
+  private readonly sessions = new Map<string, Credential>();
   private revoked = false;
 
   constructor(options: ScriptedServerOptions = {}) {
@@ -115,6 +125,15 @@ export class FakeAwsKms {
     this.revoked = revoked;
   }
 
+  /** Makes temporary credentials, as the security token service does. */
+  startSession(expiresAt: Date): { readonly accessKey: string; readonly secretKey: string; readonly token: string } {
+    const accessKey = `ASIA${randomBytes(8).toString('hex').toUpperCase()}`;
+    const [secretKey, token] = [randomBytes(20).toString('hex'), randomBytes(40).toString('base64')];
+    const session = { tokenDigest: sessionTokenDigest(token), expiresAt };
+    this.sessions.set(accessKey, { ...credentialOf(accessKey, secretKey), session });
+    return { accessKey, secretKey, token };
+  }
+
   close(): Promise<void> {
     return this.server.close();
   }
@@ -145,15 +164,7 @@ export class FakeAwsKms {
           bodyHash: createHash('sha256').update(body).digest('hex'),
         },
         { region: REGION, services: ['kms'], clockSkewSeconds: 300 },
-        async (accessKeyId) =>
-          accessKeyId === this.accessKey && !this.revoked
-            ? {
-                accessKeyId,
-                secretKey: new Secret(this.secretKey),
-                status: 'enabled' as const,
-                principal: { kind: 'user' as const, name: 'test', ownerId: 'test' },
-              }
-            : undefined,
+        (accessKeyId) => Promise.resolve(this.credential(accessKeyId)),
         new Date(),
       );
       if (!verified) {
@@ -166,11 +177,17 @@ export class FakeAwsKms {
       }
     } catch (error) {
       if (error instanceof SignatureError) {
-        const type = error.kind === 'InvalidAccessKeyId' ? 'UnrecognizedClientException' : 'InvalidSignatureException';
-        throw new AwsFault(type, error.message);
+        throw new AwsFault(AUTHENTICATION_FAULTS[error.kind] ?? 'InvalidSignatureException', error.message);
       }
       throw error;
     }
+  }
+
+  private credential(accessKeyId: string): Credential | undefined {
+    if (this.revoked) {
+      return undefined;
+    }
+    return accessKeyId === this.accessKey ? credentialOf(accessKeyId, this.secretKey) : this.sessions.get(accessKeyId);
   }
 
   private dispatch({ method, path, headers, body }: ScriptedRequest): unknown {
@@ -321,6 +338,15 @@ export class FakeAwsKms {
     const more = end < all.length;
     return { [member]: all.slice(start, end).map(show), Truncated: more, ...(more ? { NextMarker: String(end) } : {}) };
   }
+}
+
+function credentialOf(accessKeyId: string, secretKey: string): Credential {
+  return {
+    accessKeyId,
+    secretKey: new Secret(secretKey),
+    status: 'enabled',
+    principal: { kind: 'user', name: 'test', ownerId: 'test' },
+  };
 }
 
 /** Starts a scripted AWS KMS. */

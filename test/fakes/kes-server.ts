@@ -182,6 +182,10 @@ class KesServer implements FakeKes {
       expectMethod(request, 'GET');
       return { version: 'v0.0.0-scripted', commit: '' };
     }
+    if (path === '/v1/identity/self/describe') {
+      expectMethod(request, 'GET');
+      return this.describeSelf(identity);
+    }
     this.authorise(identity, path);
     if (path === '/v1/status') {
       expectMethod(request, 'GET');
@@ -244,6 +248,14 @@ class KesServer implements FakeKes {
     }
   }
 
+  /** As KES of 2025 does: it finds nobody but the administrator. */
+  private describeSelf(identity: string): unknown {
+    if (identity !== this.options.admin) {
+      throw new Refusal(404, 'identity does not exist');
+    }
+    return { identity, admin: true, created_at: new Date().toISOString() };
+  }
+
   private authorise(identity: string, path: string): void {
     if (identity === this.options.admin) {
       return;
@@ -290,10 +302,9 @@ function expectMethod(request: IncomingMessage, method: string): void {
   }
 }
 
-/** A star matches within one segment of the path. */
+/** A star at the end stands for anything. */
 function globMatches(glob: string, path: string): boolean {
-  const source = glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
-  return new RegExp(`^${source}$`).test(path);
+  return glob.endsWith('*') ? path.startsWith(glob.slice(0, -1)) : path === glob;
 }
 
 /** Ciphertext ‖ tag ‖ 16 random bytes that choose the key of this wrap ‖ nonce (12), as KES lays it out. */

@@ -55,6 +55,11 @@ export class AwsClient {
     }
   }
 
+  /** When the credentials in use end; undefined where they do not, or do not tell. @throws KmsError */
+  async credentialsEnd(signal: AbortSignal): Promise<Date | undefined> {
+    return this.send(signal, async ({ client }) => (await client.config.credentials()).expiration);
+  }
+
   async close(): Promise<void> {
     const connection = await this.connection?.catch(() => undefined);
     connection?.client.destroy();

@@ -5,6 +5,7 @@ import type { AwsClient } from './aws-client';
 import type { AwsKeyNames } from './aws-key-name';
 import { awsPolicyRemedy } from './aws-policy';
 import type { AwsSettings } from './aws-settings';
+import { renewedLife } from './credentials-life';
 import { compareClocks, runNetworkSteps } from './network-steps';
 import { proveRoundTrip } from './round-trip-step';
 
@@ -116,7 +117,18 @@ async function authenticate({ client, names, settings, signal }: AwsTestSubject)
       throw error;
     }
   }
-  return `AWS accepts the credentials of ${source}`;
+  const accepted = `AWS accepts the credentials of ${source}`;
+  if (settings.credentials === undefined) {
+    return `${accepted}, ${renewedLife(await client.credentialsEnd(signal))}`;
+  }
+  return settings.credentials.sessionToken === undefined
+    ? `${accepted}, which do not expire`
+    : {
+        outcome: 'warning',
+        detail: `${accepted}, which end with the session of session_token and cannot be renewed from here`,
+        remedy:
+          'Leave access_key, secret_key and session_token empty to use the default credential chain, which renews.',
+      };
 }
 
 function describeDefault({ client, names, signal }: Pick<AwsTestSubject, 'client' | 'names' | 'signal'>) {

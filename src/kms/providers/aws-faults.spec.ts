@@ -186,6 +186,57 @@ describe('AWS provider under faults', () => {
       });
     });
 
+    describe('credentials', () => {
+      const HOUR = 3_600_000;
+      const kept = { ...process.env };
+
+      afterEach(() => {
+        process.env = { ...kept };
+      });
+
+      const sessionFields = (expiresAt: Date): FieldValues => {
+        const { accessKey, secretKey, token } = fake.startSession(expiresAt);
+        return { access_key: accessKey, secret_key: secretKey, session_token: token };
+      };
+      const life = async (values: FieldValues = {}): Promise<object | undefined> =>
+        (await run(open({}, values))).steps.find(({ name }) => name === 'authentication');
+
+      it('that last are told so', async () => {
+        expect(await life()).toMatchObject({ outcome: 'passed', detail: expect.stringContaining('do not expire') });
+      });
+
+      it('of a session are warned of, because nobody renews them', async () => {
+        expect(await life(sessionFields(new Date(Date.now() + HOUR)))).toMatchObject({
+          outcome: 'warning',
+          detail: expect.stringContaining('cannot be renewed'),
+          remedy: expect.stringContaining('default credential chain'),
+        });
+      });
+
+      it('of a session are no good once it has ended, nor with another token', async () => {
+        const refused = { outcome: 'failed', remedy: expect.stringContaining('session_token') };
+        expect(await life(sessionFields(new Date(Date.now() - 1_000)))).toMatchObject(refused);
+        const fields = sessionFields(new Date(Date.now() + HOUR));
+        expect(await life({ ...fields, session_token: 'of-another-session' })).toMatchObject(refused);
+        expect(await life({ ...fields, session_token: '' })).toMatchObject(refused);
+      });
+
+      it('of the default chain are told with the time that is left', async () => {
+        const expiresAt = new Date(Date.now() + HOUR);
+        const { accessKey, secretKey, token } = fake.startSession(expiresAt);
+        Object.assign(process.env, {
+          AWS_ACCESS_KEY_ID: accessKey,
+          AWS_SECRET_ACCESS_KEY: secretKey,
+          AWS_SESSION_TOKEN: token,
+          AWS_CREDENTIAL_EXPIRATION: expiresAt.toISOString(),
+        });
+        expect(await life({ access_key: '', secret_key: '' })).toMatchObject({
+          outcome: 'passed',
+          detail: expect.stringMatching(/good for 3[0-9]{3} s, and renewed before$/),
+        });
+      });
+    });
+
     it('stops at a missing permission and names it', async () => {
       fake.deny('kms:GenerateDataKey');
       const failed = (await run(open())).steps.find(({ outcome }) => outcome === 'failed');

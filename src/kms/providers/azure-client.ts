@@ -1,8 +1,7 @@
-import type { TokenCredential } from '@azure/identity';
 import type * as keysSdk from '@azure/keyvault-keys' with { 'resolution-mode': 'import' };
 import { KmsError } from '../kms-error';
 import { azureAccessRemedy } from './azure-access';
-import { azureCredential, type IdentitySdk } from './azure-credential';
+import { azureCredential, type AzureCredential, type IdentitySdk } from './azure-credential';
 import { azureError } from './azure-errors';
 import type { AzureSettings } from './azure-settings';
 import { AzureTransport } from './azure-transport';
@@ -30,7 +29,7 @@ interface VersionClient {
 
 /** Clients that share a credential, and so a token. */
 interface AzureClients {
-  readonly credential: TokenCredential;
+  readonly credential: AzureCredential;
   readonly keys: keysSdk.KeyClient;
   /** By `name/version`. */
   readonly versions: Map<string, VersionClient>;
@@ -56,6 +55,11 @@ export class AzureClient {
   /** Loads the SDK; connects to nothing. @throws KmsError */
   async load(): Promise<void> {
     await this.parts();
+  }
+
+  /** When the token in use ends; undefined before the first. */
+  get tokenEnd(): Date | undefined {
+    return this.clients?.credential.tokenEnd;
   }
 
   /** The `Date` header of the last answer. */

@@ -6,6 +6,7 @@ import { azureAccessRemedy } from './azure-access';
 import type { AzureClient } from './azure-client';
 import { describeAzureKey, isMissing, type AzureKeys } from './azure-keys';
 import type { AzureIdentity, AzureSettings } from './azure-settings';
+import { renewedLife } from './credentials-life';
 import { compareClocks, runNetworkSteps } from './network-steps';
 import { proveRoundTrip } from './round-trip-step';
 
@@ -57,7 +58,7 @@ export async function testAzureConnection(subject: AzureTestSubject): Promise<Co
 }
 
 /** Any answer about the key, also that it may not be seen, proves that the credentials are good. */
-async function authenticate({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
+async function authenticate({ client, keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
   try {
     await keys.newest(settings.keyName, signal);
   } catch (error) {
@@ -65,7 +66,8 @@ async function authenticate({ keys, settings, signal }: AzureTestSubject): Promi
       throw error;
     }
   }
-  return `The vault accepts the token that ${SIGNED_IN_AS[settings.identity.type]} signed in for`;
+  const life = renewedLife(client.tokenEnd);
+  return `The vault accepts the token that ${SIGNED_IN_AS[settings.identity.type]} signed in for, ${life}`;
 }
 
 async function inspectKey({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {

@@ -14,6 +14,11 @@ const PUBLIC_AUTHORITIES: ReadonlySet<string> = new Set([
 /** The SDK's module, loaded by the caller. */
 export type IdentitySdk = typeof identitySdk;
 
+/** A credential that remembers when its last token ends. */
+export interface AzureCredential extends identitySdk.TokenCredential {
+  readonly tokenEnd: Date | undefined;
+}
+
 /**
  * Makes the credential that a target signs in with.
  * @param kms `<type>:<target>`, for messages
@@ -23,15 +28,22 @@ export function azureCredential(
   kms: string,
   settings: AzureSettings,
   transport: AzureTransport,
-): identitySdk.TokenCredential {
+): AzureCredential {
   const credential = plainCredential(sdk, settings, transport);
+  let tokenEnd: Date | undefined;
   return {
-    getToken: (scopes, options) =>
-      transport
+    get tokenEnd() {
+      return tokenEnd;
+    },
+    getToken: async (scopes, options) => {
+      const token = await transport
         .signIn(() => credential.getToken(scopes, options))
         .catch((error: unknown) => {
           throw signInError(kms, error);
-        }),
+        });
+      tokenEnd = token === null ? undefined : new Date(token.expiresOnTimestamp);
+      return token;
+    },
   };
 }
 

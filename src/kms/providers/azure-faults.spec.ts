@@ -285,6 +285,8 @@ describe('Azure provider under faults', () => {
       const report = await run(open());
       expect(report.steps.map(({ name }) => name)).toEqual(STEPS);
       expect(report.steps.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
+      const { detail } = report.steps.find(({ name }) => name === 'authentication')!;
+      expect(detail).toMatch(/good for [1-9]\d* s, and renewed before$/);
     });
 
     it.each([

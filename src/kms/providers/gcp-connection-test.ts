@@ -37,7 +37,7 @@ export async function testGcpConnection(subject: GcpTestSubject): Promise<Connec
   });
   await step('authentication', async ({ client, names, signal }) => {
     await client.permissions(defaultKey(names), REQUIRED_PERMISSIONS, signal);
-    return `Google accepts the credentials of ${client.credentials.source}`;
+    return `Google accepts the credentials of ${client.credentials.source}, ${await client.credentials.life()}`;
   });
   await step('key', inspectKey);
   await step('permissions', checkPermissions);

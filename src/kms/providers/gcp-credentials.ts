@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { KmsError } from '../kms-error';
+import { renewedLife } from './credentials-life';
 import { credentialsProblem, parseCredentials, type GcpCredentialsDocument } from './gcp-credentials-file';
 import { gcpCredentialsError, GcpReason } from './gcp-errors';
 import type { GcpSettings } from './gcp-settings';
@@ -32,6 +33,16 @@ export class GcpCredentials {
       return 'credentials_json';
     }
     return this.settings.credentialsFile === undefined ? 'Application Default Credentials' : 'credentials_file';
+  }
+
+  /** How long the credentials last, for a connection test. */
+  async life(): Promise<string> {
+    const client = await (await this.auth)?.getClient();
+    if (client !== undefined && 'key' in client && client.key !== undefined) {
+      return 'which sign each request and do not expire';
+    }
+    const end = client?.credentials.expiry_date;
+    return renewedLife(typeof end === 'number' ? new Date(end) : undefined);
   }
 
   /** Starts anew with the next call: the credentials were refused, or getting a token does not end. */

@@ -400,6 +400,16 @@ describe('Google Cloud provider under faults', () => {
       ]);
     });
 
+    it('tells how long a token that was exchanged for is good, and that a key of a service account makes its own', async () => {
+      const life = async (values: FieldValues = {}): Promise<string | undefined> =>
+        (await run(open({}, values))).steps.find(({ name }) => name === 'authentication')?.detail;
+      const subject = await fileOf('token', fake.tokens.subjectToken);
+      expect(await life({ credentials_json: fake.tokens.workload(fake.url, subject) })).toMatch(
+        /good for 3[56]\d\d s, and renewed before$/,
+      );
+      expect(await life()).toMatch(/which sign each request and do not expire$/);
+    });
+
     it('makes the key where that is asked for', async () => {
       const report = await run(open({}, { key_name: 'made', create_key: true }));
       expect(report.ok).toBe(true);

@@ -1,11 +1,13 @@
 import { KmsError } from '../kms-error';
 import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
+import { identityOf } from './kes-api-key';
 import type { KesClient } from './kes-client';
 import { kesPolicyRemedy } from './kes-policy';
 import type { KesSettings } from './kes-settings';
-import { compareClocks, runClusterNetworkSteps } from './network-steps';
+import { certificateOf, compareClocks, runClusterNetworkSteps } from './network-steps';
 import { proveRoundTrip } from './round-trip-step';
+import { loadTlsMaterial } from './tls-material';
 
 /** The parts of a provider that the test looks at one by one. */
 interface KesTestSubject {
@@ -35,6 +37,7 @@ export async function testKesConnection(subject: KesTestSubject): Promise<Connec
       handshakeRemedy: 'Check that the port is that of KES, and that KES accepts the client certificate.',
     })),
   );
+  await step('identity', (signal) => identify(subject, signal));
   await step('service', async (signal) => {
     const { version } = await client.get('/version', signal);
     return `KES ${typeof version === 'string' && version !== '' ? version : 'of an unknown version'}`;
@@ -47,6 +50,32 @@ export async function testKesConnection(subject: KesTestSubject): Promise<Connec
   await step('listing', (signal) => checkListing(subject, signal));
   await step('clock', async () => compareClocks('KES', client.transport.lastDate));
   return steps.report();
+}
+
+/** KES knows clients by the public key of their certificate alone. */
+async function identify({ kms, client, settings }: KesTestSubject, signal: AbortSignal): Promise<StepFinding> {
+  const { cert } = await loadTlsMaterial(kms, settings.tls);
+  const identity = settings.identity ?? identityOf(certificateOf(cert).publicKey);
+  const detail = `KES knows this client as ${identity}, by ${settings.identity === undefined ? 'client_cert_file' : 'api_key, which does not expire'}`;
+  return (await isAdministrator(client, signal))
+    ? {
+        outcome: 'warning',
+        detail: `${detail}; it is the administrator of KES, who may do anything`,
+        remedy: kesPolicyRemedy(settings),
+      }
+    : detail;
+}
+
+/** KES before 2022 describes no identities, and later ones none that is not the administrator's. */
+async function isAdministrator(client: KesClient, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await client.get('/v1/identity/self/describe', signal))['admin'] === true;
+  } catch (error) {
+    if (error instanceof KmsError && !error.retryable) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 async function checkKeyStore({ client, settings }: KesTestSubject, signal: AbortSignal): Promise<StepFinding> {

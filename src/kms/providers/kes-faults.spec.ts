@@ -1,14 +1,19 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { startKesServer, type FakeKes } from '../../../test/fakes/kes-server';
+import { startKesServer, type FakeKes, type KesPolicy } from '../../../test/fakes/kes-server';
 import { testCertificate } from '../../../test/support/test-certificate';
 import type { FieldValues } from '../../config/subsystem';
 import { DEFAULT_CALL_POLICY, type CallPolicyOptions } from '../kms-call-policy';
+import type { ConnectionTestReport } from '../kms-provider';
 import { KmsTarget } from '../kms-target';
-import { kesIdentity } from './kes-api-key';
+import { identityOf, kesIdentity } from './kes-api-key';
 import { kesSettings, validateKesSettings } from './kes-settings';
 import { KesProvider } from './kes.provider';
 
+const DAY = 86_400_000;
 const CONTEXT = { bucket: 'bucket/key' };
 const API_KEY = `kes:v1:${Buffer.concat([Buffer.of(0), randomBytes(32)]).toString('base64')}`;
 const QUICK: CallPolicyOptions = {
@@ -121,6 +126,65 @@ describe('KES provider under faults', () => {
     expect(report.ok).toBe(true);
     expect(report.steps.map(({ outcome }) => outcome).slice(0, 2)).toEqual(['warning', 'passed']);
     await second.close();
+  });
+
+  describe('connection test', () => {
+    let directory: string;
+
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'kes-client-'));
+    });
+
+    afterAll(() => rm(directory, { recursive: true }));
+
+    const run = (values: FieldValues = {}): Promise<ConnectionTestReport> =>
+      open(values).provider.testConnection({ signal: AbortSignal.timeout(10_000) });
+    const stepOf = async (name: string, values: FieldValues = {}): Promise<object | undefined> =>
+      (await run(values)).steps.find((step) => step.name === name);
+
+    /** A client certificate that KES gives this policy. */
+    async function certificateFields(daysLeft: number, policy: KesPolicy = { allow: ['/v1/*'] }): Promise<FieldValues> {
+      const now = Date.now();
+      const shown = await testCertificate({ from: new Date(now - 90 * DAY), until: new Date(now + daysLeft * DAY) });
+      const files = { client_cert_file: join(directory, 'cert.pem'), client_key_file: join(directory, 'key.pem') };
+      await Promise.all([writeFile(files.client_cert_file, shown.cert), writeFile(files.client_key_file, shown.key)]);
+      fake.assign(identityOf(new X509Certificate(shown.cert).publicKey), policy);
+      return { api_key: '', ...files };
+    }
+
+    it('tells by what identity KES knows it, and warns when it is the administrator', async () => {
+      expect(await stepOf('identity')).toMatchObject({
+        outcome: 'warning',
+        detail: expect.stringContaining(`${kesIdentity(API_KEY).identity}, by api_key, which does not expire`),
+        remedy: expect.stringContaining('/v1/key/generate/*'),
+      });
+      expect(await stepOf('client certificate')).toBeUndefined();
+      expect(await stepOf('identity', await certificateFields(60))).toMatchObject({
+        outcome: 'passed',
+        detail: expect.stringMatching(/^KES knows this client as [0-9a-f]{64}, by client_cert_file$/),
+      });
+    });
+
+    it.each([
+      [60, 'passed', /valid until [^;]*$/],
+      [5, 'warning', /it expires in 4 days$/],
+      [-1, 'warning', /it has expired$/],
+    ])('looks at a client certificate that is valid for %i days more', async (days, outcome, detail) => {
+      expect(await stepOf('client certificate', await certificateFields(days))).toMatchObject({
+        outcome,
+        detail: expect.stringMatching(detail),
+        ...(outcome === 'warning' ? { remedy: expect.stringContaining('client_cert_file') } : {}),
+      });
+    });
+
+    it('stops at a client_cert_file that holds no certificate', async () => {
+      const file = join(directory, 'empty.pem');
+      await writeFile(file, 'nothing');
+      expect(await stepOf('client certificate', { client_cert_file: file, client_key_file: file })).toMatchObject({
+        outcome: 'failed',
+        remedy: expect.stringContaining('PEM'),
+      });
+    });
   });
 
   it('loses the key, or its permission: told apart, and permission with the policy that grants it', async () => {

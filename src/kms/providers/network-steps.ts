@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
@@ -38,8 +39,12 @@ export interface NetworkEndpoint {
 /** Runs one named step of a connection test. */
 export type StepRunner = (name: string, work: () => Promise<StepFinding>) => Promise<void>;
 
-/** The steps `dns`, `tcp` and `tls`, which every KMS behind a network has in common. */
+/**
+ * The steps `dns`, `tcp` and `tls`, which every KMS behind a network has in common, after a look at the client certificate
+ * where there is one.
+ */
 export async function runNetworkSteps(step: StepRunner, endpoint: NetworkEndpoint): Promise<void> {
+  await runClientCertificateStep(step, endpoint);
   await step('dns', () => resolve(endpoint));
   await step('tcp', () => connectTcp(endpoint));
   await step('tls', () => inspectTls(endpoint));
@@ -53,6 +58,9 @@ export async function runClusterNetworkSteps(step: StepRunner, nodes: readonly N
   const [only] = nodes;
   if (nodes.length === 1 && only) {
     return runNetworkSteps(step, only);
+  }
+  if (only) {
+    await runClientCertificateStep(step, only);
   }
   let reached = 0;
   for (const [index, node] of nodes.entries()) {
@@ -69,6 +77,48 @@ export async function runClusterNetworkSteps(step: StepRunner, nodes: readonly N
       }
     });
   }
+}
+
+/** Before the network, because servers refuse a certificate that has run out without saying why. */
+async function runClientCertificateStep(step: StepRunner, { kms, tls }: NetworkEndpoint): Promise<void> {
+  if (tls.clientCertFile === undefined) {
+    return;
+  }
+  await step('client certificate', async () => {
+    const certificate = certificateOf((await loadTlsMaterial(kms, tls)).cert);
+    return certificateFinding(
+      `The certificate of client_cert_file is for ${certificate.subject.replaceAll('\n', ', ') || 'nobody'}, valid until ${certificate.validTo}`,
+      certificate.validTo,
+      'Renew the certificate of client_cert_file.',
+    );
+  });
+}
+
+/**
+ * Reads the certificate of `client_cert_file`.
+ * @throws StepFailure when there is none
+ */
+export function certificateOf(pem: Buffer | string | undefined): X509Certificate {
+  try {
+    return new X509Certificate(pem ?? '');
+  } catch {
+    throw new StepFailure(
+      'The file of client_cert_file holds no certificate',
+      'Put the certificate in PEM there, and its private key in client_key_file.',
+    );
+  }
+}
+
+/** Warns of a certificate that ends soon or has ended; whether it is still accepted is for the other side to say. */
+function certificateFinding(facts: string, validTo: string, remedy: string): StepFinding {
+  const left = Date.parse(validTo) - Date.now();
+  if (left < 0) {
+    return { outcome: 'warning', detail: `${facts}; it has expired`, remedy };
+  }
+  const days = Math.floor(left / DAY);
+  return days < EXPIRY_WARNING_DAYS
+    ? { outcome: 'warning', detail: `${facts}; it expires in ${days} days`, remedy }
+    : facts;
 }
 
 function joinFindings(findings: readonly StepFinding[]): StepFinding {
@@ -181,14 +231,7 @@ function judgeCertificate(
   if (problem !== undefined) {
     throw new StepFailure(`${problem}; ${facts}`, certificateRemedy);
   }
-  const daysLeft = Math.floor((Date.parse(certificate.valid_to) - Date.now()) / DAY);
-  return daysLeft < EXPIRY_WARNING_DAYS
-    ? {
-        outcome: 'warning',
-        detail: `${facts}; it expires in ${daysLeft} days`,
-        remedy: `Renew the certificate of ${service}.`,
-      }
-    : facts;
+  return certificateFinding(facts, certificate.valid_to, `Renew the certificate of ${service}.`);
 }
 
 function chainProblem(socket: TLSSocket): string | undefined {

@@ -118,6 +118,38 @@ describe('Ways to log in to Vault, and its nodes', () => {
         kind: 'kms-unauthenticated',
         remedy: expect.stringContaining('auth_cert_role'),
       });
+      const { steps } = await open(values).testConnection(signal());
+      expect(steps[0]).toMatchObject({
+        name: 'client certificate',
+        outcome: 'passed',
+        detail: expect.stringContaining('CN=store-1'),
+      });
+    });
+
+    it('TLS certificate: the connection test warns of one that ends soon', async () => {
+      await fake.close();
+      const server = await testCertificate();
+      const client = await generate([{ name: 'commonName', value: 'store-1' }], {
+        ca: { key: server.key, cert: server.cert },
+        notAfterDate: new Date(Date.now() + 3.5 * 86_400_000),
+      });
+      const [cert, key] = [join(directory, 'soon.crt'), join(directory, 'soon.key')];
+      await Promise.all([writeFile(cert, client.cert), writeFile(key, client.private)]);
+      fake = await start({ tls: { ...server, ca: server.cert } });
+      fake.createCertRole('stores', 'store-1', GRANT);
+      const provider = open({
+        auth_type: 'cert',
+        ca_pem: server.cert,
+        client_cert_file: cert,
+        client_key_file: key,
+      });
+      const { ok, steps } = await provider.testConnection(signal());
+      expect(ok).toBe(true);
+      expect(steps[0]).toMatchObject({
+        outcome: 'warning',
+        detail: expect.stringContaining('it expires in 3 days'),
+        remedy: 'Renew the certificate of client_cert_file.',
+      });
     });
 
     it('token file: a replaced token is taken up without waiting for the old one to fail', async () => {
