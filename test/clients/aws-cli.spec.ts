@@ -1,12 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { ClientStore, KEY } from './support/client-store';
+import { ClientStore, KEY, LISTED } from './support/client-store';
 import { describeClient, runClient, whyMissing } from './support/client-suite';
-import { changeTree, fingerprints, plantTree, sha256Of, writeLarge } from './support/tree';
+import { expectSameContent, writeLarge } from './support/large-file';
+import { SESSION } from './support/session-size';
+import { changeTree, fingerprints, plantTree, sha256Of } from './support/tree';
 
-const FILES = 2000;
 const BUCKET = 'aws-cli';
+/** What the command makes of a large file. */
+const PART_MEBIBYTES = 8;
 const KMS = ['--sse', 'aws:kms', '--sse-kms-key-id', KEY];
 
 /** Conditional writes came to the command in 1.34 and 2.17. */
@@ -50,11 +53,11 @@ describeClient('aws-cli', whyMissing('aws', ['--version'], /aws-cli/), () => {
 
   it('synchronises a tree, transfers nothing the second time, follows changes, and brings it back', async () => {
     const source = store.path('tree');
-    const names = await plantTree(source, FILES);
+    const names = await plantTree(source);
     const sync = (): Promise<string> =>
       aws('s3', 'sync', source, `s3://${BUCKET}/tree`, ...KMS, '--delete', '--no-progress');
-    expect((await sync()).match(/^upload:/gm)).toHaveLength(FILES);
-    expect(await store.expectSealed(BUCKET, 'tree/')).toBe(1000);
+    expect((await sync()).match(/^upload:/gm)).toHaveLength(SESSION.files);
+    expect(await store.expectSealed(BUCKET, 'tree/')).toBe(Math.min(SESSION.files, LISTED));
     expect(await sync()).toBe('');
 
     const { changed, added, deleted } = await changeTree(source, names);
@@ -66,19 +69,19 @@ describeClient('aws-cli', whyMissing('aws', ['--version'], /aws-cli/), () => {
     expect(await fingerprints(store.path('back'))).toEqual(await fingerprints(source));
   });
 
-  it('carries a gibibyte there and back', async () => {
-    const source = store.path('large.bin');
-    await writeLarge(source, 1024);
-    await aws('s3', 'cp', source, `s3://${BUCKET}/dir/large.bin`, ...KMS, '--no-progress');
+  it('carries a large file there and back', async () => {
+    const large = await writeLarge(store.path('large.bin'));
+    await aws('s3', 'cp', large.path, `s3://${BUCKET}/dir/large.bin`, ...KMS, '--no-progress');
     const head = await api('head-object', 'dir/large.bin');
     expect(head).toMatchObject({
       ServerSideEncryption: 'aws:kms',
       SSEKMSKeyId: expect.stringContaining(KEY) as string,
     });
-    expect(head['ContentLength']).toBe(1024 ** 3);
-    expect(head['ETag']).toMatch(/-128"$/);
+    expect(head['ContentLength']).toBe(large.size);
+    expect(head['ETag']).toContain(`-${SESSION.largeMebibytes / PART_MEBIBYTES}"`);
+    await store.expectCiphertextOnly(large);
     await aws('s3', 'cp', `s3://${BUCKET}/dir/large.bin`, store.path('large.back'), '--no-progress');
-    expect(await sha256Of(store.path('large.back'))).toBe(await sha256Of(source));
+    await expectSameContent(store.path('large.back'), large);
   });
 
   it('copies, moves, presigns and removes', async () => {

@@ -28,12 +28,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ClientStore, KEY } from './support/client-store';
+import { writeLarge } from './support/large-file';
 import { carryTree } from './support/library-session';
-import { sha256Of, writeLarge } from './support/tree';
+import { SESSION } from './support/session-size';
 
 const BUCKET = 'aws-sdk';
-const FILES = 2000;
 const MIB = 1024 * 1024;
+const PART_MEBIBYTES = 16;
 
 /** Keys that no file system holds. */
 const ODD_KEYS = [
@@ -98,7 +99,7 @@ describe('the AWS SDK for JavaScript', () => {
       get: async (key: string, path: string) => writeFile(path, await bytes(key)),
       remove,
     };
-    await carryTree(library, store, BUCKET, FILES);
+    await carryTree(library, store, BUCKET);
     await remove([...(await sizesBelow('tree/')).keys()]);
     expect(await sizesBelow('tree/')).toEqual(new Map());
   });
@@ -117,34 +118,39 @@ describe('the AWS SDK for JavaScript', () => {
     expect(await sizesBelow('odd/')).toEqual(new Map());
   });
 
-  it('carries a gibibyte there and back as a stream in parts, and reads ranges of it', async () => {
-    const source = store.path('large');
-    await writeLarge(source, 1024);
+  it('carries a large file there and back as a stream in parts, and reads ranges of it', async () => {
+    const large = await writeLarge(store.path('large'));
     const upload = new Upload({
       client: s3,
       params: {
         Bucket: BUCKET,
         Key: 'stream',
-        Body: createReadStream(source),
+        Body: createReadStream(large.path),
         SSEKMSKeyId: KEY,
         ServerSideEncryption: 'aws:kms',
       },
-      partSize: 16 * MIB,
+      partSize: PART_MEBIBYTES * MIB,
       queueSize: 3,
     });
     let progress = 0;
     upload.on('httpUploadProgress', ({ loaded = 0 }) => (progress = Math.max(progress, loaded)));
     const done = await upload.done();
-    expect(done).toMatchObject({ ServerSideEncryption: 'aws:kms', ETag: expect.stringMatching(/-64"$/) as string });
-    expect(progress).toBe(1024 * MIB);
+    const parts = SESSION.largeMebibytes / PART_MEBIBYTES;
+    expect(done).toMatchObject({
+      ServerSideEncryption: 'aws:kms',
+      ETag: expect.stringContaining(`-${parts}"`) as string,
+    });
+    expect(progress).toBe(large.size);
+    await store.expectCiphertextOnly(large);
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: 'stream', ChecksumMode: 'ENABLED' }));
     const hash = createHash('sha256');
     await pipeline(Body as Readable, hash);
-    expect(hash.digest('hex')).toBe(await sha256Of(source));
-    const across = await bytes('stream', { Range: `bytes=${16 * MIB - 3}-${16 * MIB + 3}` });
-    const read = createReadStream(source, { start: 16 * MIB - 3, end: 16 * MIB + 3 });
+    expect(hash.digest('hex')).toBe(large.sha256);
+    const [start, end] = [PART_MEBIBYTES * MIB - 3, PART_MEBIBYTES * MIB + 3];
+    const across = await bytes('stream', { Range: `bytes=${start}-${end}` });
+    const read = createReadStream(large.path, { start, end });
     expect(across.equals(Buffer.concat(await read.toArray()))).toBe(true);
-    expect(await bytes('stream', { PartNumber: 64 })).toHaveLength(16 * MIB);
+    expect(await bytes('stream', { PartNumber: parts })).toHaveLength(PART_MEBIBYTES * MIB);
   });
 
   it('gives up an upload that was cancelled', async () => {

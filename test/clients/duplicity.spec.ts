@@ -1,8 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { ClientStore } from './support/client-store';
 import { describeClient, runClient, whyMissing } from './support/client-suite';
-import { changeTree, fingerprints, plantTree, writeLarge } from './support/tree';
-
-const FILES = 400;
+import { writeLarge } from './support/large-file';
+import { changeTree, fingerprints, plantTree } from './support/tree';
 
 /** The S3 backend of duplicity needs boto3 for the Python that duplicity runs in, which is the system's. */
 const missing =
@@ -35,8 +35,8 @@ describeClient('duplicity', missing, () => {
 
   it('makes a full and an incremental backup, verifies and restores both', async () => {
     const source = store.path('tree');
-    const names = await plantTree(source, FILES);
-    await writeLarge(store.path('tree', 'large.bin'), 32);
+    const names = await plantTree(source);
+    const large = await writeLarge(store.path('tree', 'large.bin'));
     const first = await fingerprints(source);
     const full = await duplicity('full', '--volsize', '20', source, target);
     expect(full).toMatch(/NewFiles [1-9][^]*Errors 0/);
@@ -52,8 +52,10 @@ describeClient('duplicity', missing, () => {
 
     await duplicity('restore', target, store.path('latest'));
     expect(await fingerprints(store.path('latest'))).toEqual(await fingerprints(source));
+    await rm(store.path('latest'), { recursive: true });
     await duplicity('restore', '--time', moment, target, store.path('first'));
     expect(await fingerprints(store.path('first'))).toEqual(first);
     expect(await store.expectSealed('duplicity')).toBeGreaterThan(5);
+    await store.expectCiphertextOnly(large);
   });
 });

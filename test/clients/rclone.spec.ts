@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { ClientStore } from './support/client-store';
+import { ClientStore, LISTED } from './support/client-store';
 import { describeClient, runClient, whyMissing, type Printed } from './support/client-suite';
-import { changeTree, fingerprints, plantTree, sha256Of, writeLarge } from './support/tree';
-
-const FILES = 2000;
+import { expectSameContent, writeLarge } from './support/large-file';
+import { SESSION } from './support/session-size';
+import { changeTree, fingerprints, plantTree } from './support/tree';
 
 describeClient('rclone', whyMissing('rclone', ['version']), () => {
   let store: ClientStore;
@@ -29,9 +29,9 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
 
   it('copies a tree, finds nothing to do, follows changes, and brings it back', async () => {
     const source = store.path('tree');
-    const names = await plantTree(source, FILES);
-    expect(transfers(await rclone(['copy', '-v', source, 'store:rclone/tree']))).toBe(FILES);
-    expect(await store.expectSealed('rclone', 'tree/')).toBe(1000);
+    const names = await plantTree(source);
+    expect(transfers(await rclone(['copy', '-v', source, 'store:rclone/tree']))).toBe(SESSION.files);
+    expect(await store.expectSealed('rclone', 'tree/')).toBe(Math.min(SESSION.files, LISTED));
     expect(transfers(await rclone(['sync', '-v', source, 'store:rclone/tree']))).toBe(0);
 
     const { changed, added, deleted } = await changeTree(source, names);
@@ -43,7 +43,7 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
     await rclone(['copy', 'store:rclone/tree', store.path('back')]);
     expect(await fingerprints(store.path('back'))).toEqual(await fingerprints(source));
     expect((await rclone(['check', '--download', source, 'store:rclone/tree'])).stderr).toContain(
-      `${FILES + added - deleted} matching files`,
+      `${SESSION.files + added - deleted} matching files`,
     );
   });
 
@@ -61,9 +61,11 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
   });
 
   it('carries a file of many parts, reads ranges of it, and moves it', async () => {
-    const source = store.path('large.bin');
-    await writeLarge(source, 48);
-    await rclone(['copyto', '--s3-upload-cutoff', '8M', '--s3-chunk-size', '5M', source, 'store:rclone/large']);
+    const large = await writeLarge(store.path('large.bin'));
+    const upload = ['copyto', '-v', '--s3-upload-cutoff', '8M', '--s3-chunk-size', '8M', large.path];
+    expect(transfers(await rclone([...upload, 'store:rclone/large']))).toBe(1);
+    expect(transfers(await rclone([...upload, 'store:rclone/large']))).toBe(0);
+    await store.expectCiphertextOnly(large);
     await rclone([
       'copyto',
       '--multi-thread-streams',
@@ -73,8 +75,7 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
       'store:rclone/large',
       store.path('large.back'),
     ]);
-    const digest = await sha256Of(source);
-    expect(await sha256Of(store.path('large.back'))).toBe(digest);
+    await expectSameContent(store.path('large.back'), large);
     await writeFile(store.path('text'), 'The quick brown fox');
     await rclone(['copyto', store.path('text'), 'store:rclone/text']);
     const cat = async (...args: string[]): Promise<string> =>
@@ -85,7 +86,7 @@ describeClient('rclone', whyMissing('rclone', ['version']), () => {
     expect((await rclone(['lsf', '-R', '--files-only', 'store:rclone/moved'])).stdout).toBe('large\n');
     await rm(store.path('large.back'));
     await rclone(['copyto', 'store:rclone/moved/large', store.path('large.back')]);
-    expect(await sha256Of(store.path('large.back'))).toBe(digest);
+    await expectSameContent(store.path('large.back'), large);
   });
 
   it('lists and reads old versions', async () => {

@@ -1,8 +1,9 @@
+import { rm } from 'node:fs/promises';
 import { ClientStore } from './support/client-store';
 import { describeClient, runClient, whyMissing } from './support/client-suite';
-import { changeTree, fingerprints, plantTree, writeLarge } from './support/tree';
-
-const FILES = 400;
+import { writeLarge } from './support/large-file';
+import { SESSION } from './support/session-size';
+import { changeTree, fingerprints, plantTree } from './support/tree';
 
 describeClient('restic', whyMissing('restic', ['version'], /restic/), () => {
   let store: ClientStore;
@@ -26,12 +27,12 @@ describeClient('restic', whyMissing('restic', ['version'], /restic/), () => {
 
   it('backs up twice, checks every byte, restores each state, and prunes', async () => {
     const source = store.path('tree');
-    const names = await plantTree(source, FILES);
-    await writeLarge(store.path('tree', 'large.bin'), 32);
+    const names = await plantTree(source);
+    const large = await writeLarge(store.path('tree', 'large.bin'));
     const first = await fingerprints(source);
     await restic('init');
-    expect(await backup(source)).toMatchObject({ message_type: 'summary', files_new: FILES + 1 });
-    expect(await backup(source)).toMatchObject({ files_new: 0, files_changed: 0, files_unmodified: FILES + 1 });
+    expect(await backup(source)).toMatchObject({ message_type: 'summary', files_new: SESSION.files + 1 });
+    expect(await backup(source)).toMatchObject({ files_new: 0, files_changed: 0, files_unmodified: SESSION.files + 1 });
 
     const { changed, added } = await changeTree(source, names);
     expect(await backup(source)).toMatchObject({ files_new: added, files_changed: changed });
@@ -41,6 +42,7 @@ describeClient('restic', whyMissing('restic', ['version'], /restic/), () => {
 
     await restic('restore', snapshots[0]?.short_id ?? '', '--target', store.path('first'));
     expect(await fingerprints(store.path('first', source))).toEqual(first);
+    await rm(store.path('first'), { recursive: true });
     await restic('restore', 'latest', '--target', store.path('latest'));
     expect(await fingerprints(store.path('latest', source))).toEqual(await fingerprints(source));
 
@@ -48,5 +50,6 @@ describeClient('restic', whyMissing('restic', ['version'], /restic/), () => {
     expect(JSON.parse(await restic('snapshots', '--json'))).toHaveLength(1);
     expect(await restic('check')).toContain('no errors were found');
     expect(await store.expectSealed('restic')).toBeGreaterThan(5);
+    await store.expectCiphertextOnly(large);
   });
 });

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { appendFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
+import { settleInLanes } from '../../src/common/in-lanes';
 import { eventually } from '../support/eventually';
-import { ClientStore, KEY } from './support/client-store';
+import { ClientStore, KEY, LISTED } from './support/client-store';
 import { describeClient, runClient, whyMissing } from './support/client-suite';
-import { fingerprints, plantTree, sha256Of, writeLarge } from './support/tree';
-
-/** Each file costs a file system several requests. */
-const FILES = 60;
+import { writeLarge } from './support/large-file';
+import { SESSION } from './support/session-size';
+import { changeTree, fingerprints, plantTree, sha256Of } from './support/tree';
 
 function whyNoMounts(): string | undefined {
   try {
@@ -62,19 +62,35 @@ describeClient('s3fs', whyMissing('s3fs', ['--version'], /Simple Storage/) ?? wh
     await ended;
   }
 
-  it('holds a tree that another mount finds again', async () => {
+  it('holds a tree, has nothing to copy the second time, follows changes, and another mount finds all of it', async () => {
     const source = store.path('tree');
-    await plantTree(source, FILES);
-    await cp(source, `${mount}/tree`, { recursive: true });
-    expect(await store.expectSealed('s3fs', 'tree/')).toBeGreaterThan(FILES);
+    const tree = `${mount}/tree`;
+    const names = await plantTree(source);
+    // It tells what it copies, and leaves alone what is no newer than the copy.
+    const copy = async (): Promise<string[]> => {
+      const args = ['--recursive', '--update', '--verbose', '--preserve=timestamps', '--no-target-directory'];
+      const { stdout } = await runClient('cp', [...args, source, tree], {});
+      return stdout.split('\n').filter((line) => line.includes(' -> '));
+    };
+    expect((await copy()).length).toBeGreaterThan(SESSION.files);
+    expect(await store.expectSealed('s3fs', 'tree/')).toBe(Math.min(await countEntries(source), LISTED));
+    expect(await copy()).toEqual([]);
+
+    const { changed, added, deleted } = await changeTree(source, names);
+    // One of the new files is in a new folder.
+    expect(await copy()).toHaveLength(changed + added + 1);
+    const gone = names.filter((name) => !existsSync(`${source}/${name}`));
+    expect(gone).toHaveLength(deleted);
+    await settleInLanes(gone, 4, (name) => rm(`${tree}/${name}`));
     await unmount();
     await mountBucket();
-    expect(await fingerprints(`${mount}/tree`)).toEqual(await fingerprints(source));
+    expect(await fingerprints(tree)).toEqual(await fingerprints(source));
   });
 
   it('carries a large file in parts, grows it, and renames it', async () => {
-    await writeLarge(store.path('large'), 32);
+    const large = await writeLarge(store.path('large'));
     await cp(store.path('large'), `${mount}/large`);
+    await store.expectCiphertextOnly(large);
     await appendFile(`${mount}/large`, 'the end');
     await appendFile(store.path('large'), 'the end');
     await rename(`${mount}/large`, `${mount}/renamed`);
@@ -96,3 +112,8 @@ describeClient('s3fs', whyMissing('s3fs', ['--version'], /Simple Storage/) ?? wh
     expect(stdout).toContain('s3fs');
   });
 });
+
+/** Files and folders below a directory, and the directory itself: a file system keeps an object for each. */
+async function countEntries(directory: string): Promise<number> {
+  return 1 + (await readdir(directory, { recursive: true })).length;
+}

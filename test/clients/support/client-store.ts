@@ -11,9 +11,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FakeVault, startVaultServer } from '../../fakes/vault-server';
 import { TestServer } from '../../support/server';
+import { expectNoPlaintext, type LargeFile } from './large-file';
 
 /** Whole trees travel in one test, on machines that may be busy. */
 jest.setTimeout(600_000);
+
+/** As many objects as one listing shows. */
+export const LISTED = 1000;
 
 /** The KMS key of every bucket that a client works in. */
 export const KEY = 'client-key';
@@ -94,7 +98,7 @@ export class ClientStore {
 
   /**
    * Checks that the first objects of a bucket are sealed by the named key, and that the Vault was asked for each.
-   * @returns the number of objects under the prefix, a thousand at most
+   * @returns the number of objects under the prefix, no more than one listing shows
    */
   async expectSealed(bucket: string, prefix = ''): Promise<number> {
     const { Contents = [] } = await this.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
@@ -110,6 +114,11 @@ export class ClientStore {
       expect(sealed.length).toBeGreaterThanOrEqual(Contents.length);
     }
     return Contents.length;
+  }
+
+  /** Checks that the store keeps at least as many bytes as the large file has, and nothing of its content as it is. */
+  async expectCiphertextOnly(large: LargeFile): Promise<void> {
+    expect(await expectNoPlaintext(join(this.server.dataDir, 'blobs'), large)).toBeGreaterThan(large.size);
   }
 
   async stop(): Promise<void> {

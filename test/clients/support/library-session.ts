@@ -1,12 +1,11 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { settleInLanes } from '../../../src/common/in-lanes';
-import type { ClientStore } from './client-store';
+import { type ClientStore, LISTED } from './client-store';
+import { SESSION } from './session-size';
 import { changeTree, fingerprints, plantTree } from './tree';
 
 const LANES = 16;
-/** As many as one listing shows. */
-const PAGE = 1000;
 
 /** The calls of a client library, on one bucket, that a program keeping a folder there would make. */
 export interface ClientLibrary {
@@ -18,17 +17,12 @@ export interface ClientLibrary {
 }
 
 /** Sends a tree, sends it again (nothing may be transferred), changes it, sends that, and brings everything back. */
-export async function carryTree(
-  library: ClientLibrary,
-  store: ClientStore,
-  bucket: string,
-  files: number,
-): Promise<void> {
+export async function carryTree(library: ClientLibrary, store: ClientStore, bucket: string): Promise<void> {
   const source = store.path('tree');
-  const names = await plantTree(source, files);
+  const names = await plantTree(source);
   const synchronise = (): Promise<Transfers> => makeAlike(library, source, 'tree/');
-  expect(await synchronise()).toEqual({ sent: files, removed: 0 });
-  expect(await store.expectSealed(bucket, 'tree/')).toBe(Math.min(files, PAGE));
+  expect(await synchronise()).toEqual({ sent: SESSION.files, removed: 0 });
+  expect(await store.expectSealed(bucket, 'tree/')).toBe(Math.min(SESSION.files, LISTED));
   expect(await synchronise()).toEqual({ sent: 0, removed: 0 });
 
   const { changed, added, deleted } = await changeTree(source, names);

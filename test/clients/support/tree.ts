@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { appendFile, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { SESSION } from './session-size';
 
 const MIB = 1024 * 1024;
 
@@ -38,19 +39,19 @@ const SIZES = [0, 1, 700, 1500, 3000, 10, 5000, 200, 900, 64];
 const RARE_SIZES = [65_535, 65_536, 65_537, 200_000, 6 * MIB];
 
 /**
- * Plants a tree of so many files in nested folders: odd names first, then ordinary ones.
- * @param except names that the client cannot carry
+ * Plants the tree of a session in nested folders: odd names first, then ordinary ones.
  * @returns their paths below the root, with slashes
  */
-export async function plantTree(root: string, files: number, except: RegExp = /^$/): Promise<string[]> {
-  const odd = ODD_NAMES.filter((name) => !except.test(name));
-  const names = [...odd];
-  for (let index = 0; names.length < files; index++) {
+export async function plantTree(root: string): Promise<string[]> {
+  const names = [...ODD_NAMES];
+  for (let index = 0; names.length < SESSION.files; index++) {
     names.push(`folder ${index % 13}/sub-${index % 41}/file-${index}.bin`);
   }
   for (const [index, name] of names.entries()) {
     const size =
-      index < odd.length ? 100 + index : (RARE_SIZES[index - odd.length] ?? SIZES[index % SIZES.length] ?? 0);
+      index < ODD_NAMES.length
+        ? 100 + index
+        : (RARE_SIZES[index - ODD_NAMES.length] ?? SIZES[index % SIZES.length] ?? 0);
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), randomBytes(size));
   }
@@ -99,15 +100,4 @@ export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: MIB }), hash);
   return hash.digest('hex');
-}
-
-/** Writes a file in which no two mebibytes are alike, without drawing each byte at random. */
-export async function writeLarge(path: string, mebibytes: number): Promise<void> {
-  const block = randomBytes(MIB);
-  const file = await open(path, 'w');
-  for (let index = 0; index < mebibytes; index++) {
-    block.writeUInt32BE(index, 0);
-    await file.write(block);
-  }
-  await file.close();
 }
