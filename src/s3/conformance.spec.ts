@@ -142,7 +142,19 @@ describe('what AWS documents', () => {
       expect(code(answer)).toBe('400 InvalidRequest');
       expect(answer.body).toContain('expected checksum Type: sha256, actual checksum Type: null');
       const sha256 = createHash('sha256').update('part').digest('base64');
-      expect((await raw('PUT', part, { 'x-amz-checksum-sha256': sha256 }, 'part')).status).toBe(200);
+      const { status, headers } = await raw('PUT', part, { 'x-amz-checksum-sha256': sha256 }, 'part');
+      expect(status).toBe(200);
+
+      const parts = `<Part><PartNumber>1</PartNumber><ETag>${String(headers['etag'])}</ETag><ChecksumSHA256>${sha256}</ChecksumSHA256></Part>`;
+      const list = `<CompleteMultipartUpload>${parts}</CompleteMultipartUpload>`;
+      const completed = await raw('POST', `/${BUCKET}/${Key}?uploadId=${uploadId}`, {}, list);
+      const whole = createHash('sha256').update(Buffer.from(sha256, 'base64')).digest('base64');
+      expect(completed.body).toContain(`<ChecksumSHA256>${whole}-1</ChecksumSHA256>`);
+      // AWS leaves the number of parts out here alone.
+      const attributes = { 'x-amz-object-attributes': 'Checksum' };
+      expect((await raw('GET', `/${BUCKET}/${Key}?attributes`, attributes)).body).toContain(
+        `<Checksum><ChecksumSHA256>${whole}</ChecksumSHA256><ChecksumType>COMPOSITE</ChecksumType></Checksum>`,
+      );
     });
   });
 

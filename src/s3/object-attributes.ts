@@ -42,11 +42,16 @@ export function attributesXml(info: ObjectInfo, selection: AttributeSelection): 
   return xmlDocument(
     'GetObjectAttributesResponse',
     (names.has('ETag') ? textElement('ETag', info.etag) : '') +
-      (names.has('Checksum') && info.checksum !== undefined ? element('Checksum', checksumXml(info.checksum)) : '') +
+      (names.has('Checksum') && info.checksum !== undefined ? wholeChecksumXml(info.checksum) : '') +
       (names.has('ObjectParts') && info.parts !== undefined ? partsXml(info, info.parts, selection) : '') +
       (names.has('StorageClass') ? textElement('StorageClass', info.metadata.storageClass ?? 'STANDARD') : '') +
       (names.has('ObjectSize') ? textElement('ObjectSize', info.size) : ''),
   );
+}
+
+/** Without the number of parts at its end, which this operation leaves out and all others show. */
+function wholeChecksumXml(checksum: NonNullable<ObjectInfo['checksum']>): string {
+  return element('Checksum', checksumXml({ ...checksum, value: checksum.value.replace(/-\d+$/, '') }));
 }
 
 function partsXml(info: ObjectInfo, parts: NonNullable<ObjectInfo['parts']>, selection: AttributeSelection): string {

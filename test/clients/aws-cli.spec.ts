@@ -163,7 +163,7 @@ describeClient('aws-cli', whyMissing('aws', ['--version'], /aws-cli/), () => {
       'ETag',
     );
     expect(attributes).toMatchObject({ ObjectSize: 5 * 1024 * 1024 + 1000, ObjectParts: { TotalPartsCount: 2 } });
-    expect((attributes['Checksum'] as { ChecksumSHA256: string }).ChecksumSHA256).toMatch(/=(-2)?$/);
+    expect((attributes['Checksum'] as { ChecksumSHA256: string }).ChecksumSHA256).toMatch(/=$/);
   });
 
   it('keeps versions and tags', async () => {

@@ -38,7 +38,12 @@ describeClient('s3fs', whyMissing('s3fs', ['--version'], /Simple Storage/) ?? wh
 
   async function mountBucket(): Promise<void> {
     const options = ['use_path_request_style', `url=${store.server.endpoint}`, `use_sse=kmsid:${KEY}`];
-    const multipart = ['multipart_size=5', 'singlepart_copy_limit=5120', `tmpdir=${store.directory}`];
+    const multipart = [
+      'multipart_size=5',
+      'singlepart_copy_limit=5120',
+      `tmpdir=${store.directory}`,
+      'enable_noobj_cache',
+    ];
     mounted = spawn('s3fs', ['s3fs', mount, '-f', '-o', [...options, ...multipart].join(',')], {
       env: {
         PATH: process.env['PATH'],
