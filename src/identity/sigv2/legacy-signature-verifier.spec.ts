@@ -70,6 +70,18 @@ describe('verifyLegacySignature', () => {
     expect(await verdict({ ...acl, resourcePath: '/johnsmith' }, new Date(acl.headers['date'] as string))).toBe('john');
   });
 
+  it('signs headers and parameters that are not ASCII by the bytes on the wire', async () => {
+    const onWire = { 'x-amz-meta-name': Buffer.from('你好').toString('latin1') };
+    const disposition = new Map([['response-content-disposition', 'attachment; filename="ü"']]);
+    const signed = `GET\n\n\n${GET_DATE}\nx-amz-meta-name:你好\n/b/k?response-content-disposition=attachment; filename="ü"`;
+    const base = { ...request('GET', '/b/k', onWire), query: disposition };
+    expect(await verdict(authorized(legacySignatureOf(SECRET_KEY, signed), GET_DATE, base))).toBe('john');
+    const changed = { ...base, headers: { 'x-amz-meta-name': Buffer.from('你们').toString('latin1') } };
+    expect(await verdict(authorized(legacySignatureOf(SECRET_KEY, signed), GET_DATE, changed))).toBe(
+      'SignatureDoesNotMatch',
+    );
+  });
+
   it('refuses anything that was changed after signing', async () => {
     expect(await verdict({ ...get, method: 'DELETE' })).toBe('SignatureDoesNotMatch');
     expect(await verdict({ ...get, resourcePath: '/johnsmith/photos/kitten.jpg' })).toBe('SignatureDoesNotMatch');

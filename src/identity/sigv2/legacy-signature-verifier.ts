@@ -68,13 +68,17 @@ export async function verifyLegacySignature(
     now,
   );
   const stringToSign = legacyStringToSign(request, expires);
-  const holds = (text: string): boolean =>
-    signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), text), signature);
+  const holds = (signed: Buffer): boolean =>
+    signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), signed), signature);
   if (!holds(stringToSign) && !holds(legacyStringToSign(withSlash(request), expires))) {
     throw new SignatureError(
       'SignatureDoesNotMatch',
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-      { AWSAccessKeyId: accessKeyId, SignatureProvided: signature, StringToSign: withoutSecrets(stringToSign) },
+      {
+        AWSAccessKeyId: accessKeyId,
+        SignatureProvided: signature,
+        StringToSign: withoutSecrets(stringToSign.toString('utf8')),
+      },
     );
   }
   return { version: 2, principal: credential.principal, accessKeyId, presigned: expires !== undefined };

@@ -69,15 +69,16 @@ export const SIGNED_PARAMETERS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Builds the text that Signature Version 2 signs.
+ * Builds the text that Signature Version 2 signs, in the bytes that were on the wire.
  *
  * @param expires the `Expires` parameter of a presigned URL, which stands in the place of the date
  */
-export function legacyStringToSign(request: LegacySignedRequest, expires?: string): string {
+export function legacyStringToSign(request: LegacySignedRequest, expires?: string): Buffer {
   const headers = expires === undefined ? request.headers : withParameters(request);
   const date = expires ?? (headers['x-amz-date'] === undefined ? textOf(headers['date']) : '');
   const lines = [request.method, textOf(headers['content-md5']), textOf(headers['content-type']), date];
-  return `${lines.join('\n')}\n${canonicalAmzHeaders(headers)}${canonicalResource(request)}`;
+  // Headers come as Latin-1, whatever their bytes mean.
+  return Buffer.from(`${lines.join('\n')}\n${canonicalAmzHeaders(headers)}${canonicalResource(request)}`, 'latin1');
 }
 
 /** A presigned URL carries headers as parameters; where both are sent the header counts. */
@@ -86,7 +87,7 @@ function withParameters({ headers, query }: LegacySignedRequest): RequestHeaders
   for (const [name, value] of query) {
     const header = name.toLowerCase();
     if (header.startsWith('x-amz-') || header === 'content-md5' || header === 'content-type') {
-      all[header] ??= value;
+      all[header] ??= bytesOf(value);
     }
   }
   return all;
@@ -103,8 +104,13 @@ function canonicalAmzHeaders(headers: RequestHeaders): string {
 function canonicalResource({ resourcePath, query }: LegacySignedRequest): string {
   const parameters = [...query].filter(([name]) => SIGNED_PARAMETERS.has(name));
   parameters.sort(([left], [right]) => (left < right ? -1 : 1));
-  const list = parameters.map(([name, value]) => (value === '' ? name : `${name}=${value}`));
+  const list = parameters.map(([name, value]) => (value === '' ? name : `${name}=${bytesOf(value)}`));
   return list.length === 0 ? resourcePath : `${resourcePath}?${list.join('&')}`;
+}
+
+/** The UTF-8 of a decoded parameter, one character a byte. */
+function bytesOf(value: string): string {
+  return Buffer.from(value, 'utf8').toString('latin1');
 }
 
 function textOf(value: string | readonly string[] | undefined): string {
