@@ -39,7 +39,7 @@ if (library === undefined) {
   });
 } else {
   beforeAll(async () => {
-    hsm = await startSoftHsm({ contract: PIN, pins: PIN, files: PIN, faults: PIN });
+    hsm = await startSoftHsm({ contract: PIN, pins: PIN, files: PIN, faults: PIN, hangs: PIN });
   });
 
   afterAll(() => hsm.close());
@@ -140,6 +140,26 @@ if (library === undefined) {
       await subject.destroy();
       await exit;
       await expect(subject.probe(options())).rejects.toEqual(failure('kms-unavailable'));
+    });
+
+    it('is replaced when a call does not return, and callers wait no longer than the time of a call', async () => {
+      await using({ token_label: 'hangs', pin: PIN, timeout: '500ms' }, async (subject) => {
+        const { plaintext, ciphertext } = await subject.generateDataKey('default-key', CONTEXT, options());
+        const stuck = hsm.threads.at(-1)!;
+        const release = hsm.hang('hangs');
+        await expect(subject.describeKey('default-key', options())).rejects.toMatchObject({
+          kind: 'kms-timeout',
+          message: expect.stringContaining('did not return from its library within 500 ms'),
+          remedy: expect.stringContaining('HSM'),
+        });
+        const exit = once(stuck, 'exit');
+        release();
+        await exit;
+        expect(hsm.threads.at(-1)).toBe(stuck);
+        const opened = await subject.decryptDataKey('default-key', ciphertext, CONTEXT, undefined, options());
+        expect(opened).toEqual(plaintext);
+        expect(hsm.threads.at(-1)).not.toBe(stuck);
+      });
     });
 
     it('answers callers that came after one who gave up', async () => {

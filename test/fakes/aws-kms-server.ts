@@ -57,7 +57,7 @@ const OPERATIONS: Readonly<Record<string, { readonly members: readonly string[];
   CreateAlias: { members: ['AliasName', 'TargetKeyId'] },
   DescribeKey: { members: ['KeyId'], aliases: true },
   GenerateDataKey: { members: ['KeyId', 'KeySpec', 'EncryptionContext', 'DryRun'], aliases: true },
-  Decrypt: { members: ['KeyId', 'CiphertextBlob', 'EncryptionContext'], aliases: true },
+  Decrypt: { members: ['KeyId', 'CiphertextBlob', 'EncryptionContext', 'DryRun'], aliases: true },
   ReEncrypt: {
     members: [
       'CiphertextBlob',
@@ -65,6 +65,7 @@ const OPERATIONS: Readonly<Record<string, { readonly members: readonly string[];
       'SourceEncryptionContext',
       'DestinationKeyId',
       'DestinationEncryptionContext',
+      'DryRun',
     ],
   },
   ListKeys: { members: ['Limit', 'Marker'] },
@@ -279,6 +280,7 @@ export class FakeAwsKms {
     assertUsable(destination);
     const context = (side: string): Input => ({ EncryptionContext: input[`${side}EncryptionContext`] });
     const opened = decrypt({ ...context('Source'), CiphertextBlob: input['CiphertextBlob'] }, source);
+    refuseDryRun(input);
     const sealed = wrap(Buffer.from(opened.Plaintext, 'base64'), context('Destination'), destination);
     return {
       ...sealed,
@@ -436,9 +438,7 @@ function generate(input: Input, key: AwsKey): unknown {
   if (input['KeySpec'] !== 'AES_256') {
     throw new AwsFault('ValidationException', 'KeySpec must be AES_256');
   }
-  if (input['DryRun'] === true) {
-    throw new AwsFault('DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.');
-  }
+  refuseDryRun(input);
   const plaintext = randomBytes(32);
   return { ...wrap(plaintext, input, key), Plaintext: plaintext.toString('base64') };
 }
@@ -472,7 +472,14 @@ function decrypt(
   if (!material || !plaintext) {
     throw new AwsFault('InvalidCiphertextException', '');
   }
+  refuseDryRun(input);
   return { KeyId: key.arn, KeyMaterialId: material.id, Plaintext: plaintext.toString('base64') };
+}
+
+function refuseDryRun(input: Input): void {
+  if (input['DryRun'] === true) {
+    throw new AwsFault('DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.');
+  }
 }
 
 function associated(head: Buffer, input: Input): Buffer {

@@ -38,6 +38,7 @@ export interface FakeKes {
   readonly requests: readonly string[];
   createKey(name: string): void;
   deleteKey(name: string): void;
+  keyNames(): string[];
   assign(identity: string, policy: KesPolicy): void;
   /** The store behind KES cannot be reached. */
   setKeyStoreDown(down: boolean): void;
@@ -119,6 +120,10 @@ class KesServer implements FakeKes {
 
   deleteKey(name: string): void {
     this.keys.delete(name);
+  }
+
+  keyNames(): string[] {
+    return [...this.keys.keys()];
   }
 
   assign(identity: string, policy: KesPolicy): void {

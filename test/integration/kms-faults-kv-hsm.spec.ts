@@ -68,7 +68,7 @@ describe('faults of a KV engine and of an HSM, as clients of the store see them'
   const documentOf = (kind: Kind): Document =>
     kind === 'vault_kv'
       ? { endpoint: gateway.url, token: vault.rootToken, timeout: '600ms', max_retries: RETRIES }
-      : { library, token_label: 'objects', pin: PIN, max_retries: RETRIES };
+      : { library, token_label: 'objects', pin: PIN, timeout: '2s', max_retries: RETRIES };
   /** A change of configuration also makes a provider that has read no key yet. */
   const configure = async (kind: Kind, more: Document = {}, query = ''): Promise<void> => {
     const document = { ...documentOf(kind), key_name: 'objects', create_key: true, enabled: true, ...more };
@@ -231,6 +231,25 @@ describe('faults of a KV engine and of an HSM, as clients of the store see them'
         () => rename(`${tokens}-away`, tokens),
         () => rename(tokens, `${tokens}-away`),
       );
+    });
+
+    it('hangs: 503 after the time of an attempt, nothing stored, others served, well again', async () => {
+      let release = (): void => undefined;
+      const plain = async (): Promise<void> => {
+        await s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'plain', Body: 'plain' }));
+        expect((await get('plain')).toString()).toBe('plain');
+      };
+      await expectOutage(
+        'pkcs11',
+        'hangs',
+        UNAVAILABLE,
+        async () => {
+          await plain();
+          release();
+        },
+        () => (release = hsm!.hang('objects')),
+      );
+      await plain();
     });
 
     it('loses a key: refused by name, and what is under other keys is served', async () => {

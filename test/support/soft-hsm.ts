@@ -1,5 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +45,12 @@ export interface SoftHsm {
    *   where this process is
    */
   meddle(tokenLabel: string, script: string): Promise<void>;
+  /**
+   * Makes calls that look for keys in a token hang inside the library, as when an HSM does not answer: the file that
+   * SoftHSM looks at first becomes a pipe, which is opened only when somebody writes to it.
+   * @returns undoes it, and lets those that hang go on
+   */
+  hang(tokenLabel: string): () => void;
   close(): void;
 }
 
@@ -61,6 +79,7 @@ export async function startSoftHsm(tokens: Readonly<Record<string, string>>): Pr
     directory,
     threads,
     meddle,
+    hang: (tokenLabel) => hang(join(directory, 'tokens'), tokenLabel),
     startThread: (options) => {
       const thread = new Worker(script, { workerData: options });
       threads.push(thread);
@@ -70,6 +89,18 @@ export async function startSoftHsm(tokens: Readonly<Record<string, string>>): Pr
       rmSync(directory, { recursive: true, force: true });
       rmSync(join(script, '..'), { recursive: true, force: true });
     },
+  };
+}
+
+function hang(tokens: string, label: string): () => void {
+  const token = readdirSync(tokens).find((name) => readFileSync(join(tokens, name, 'token.object')).includes(label));
+  const file = join(tokens, String(token), 'generation');
+  renameSync(file, `${file}.kept`);
+  execFileSync('mkfifo', [file]);
+  return () => {
+    const pipe = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+    renameSync(`${file}.kept`, file);
+    closeSync(pipe);
   };
 }
 

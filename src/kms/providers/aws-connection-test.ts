@@ -3,6 +3,7 @@ import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
 import type { AwsClient } from './aws-client';
 import type { AwsKeyNames } from './aws-key-name';
+import { checkAwsPermissions } from './aws-permissions';
 import { awsPolicyRemedy } from './aws-policy';
 import type { AwsSettings } from './aws-settings';
 import { renewedLife } from './credentials-life';
@@ -18,48 +19,6 @@ export interface AwsTestSubject {
   readonly provider: KmsProvider;
   readonly signal: AbortSignal;
 }
-
-interface Probe {
-  readonly action: string;
-  /** Whether objects cannot be encrypted and read without it. */
-  readonly required: boolean;
-  run(subject: AwsTestSubject): Promise<unknown>;
-}
-
-/** What can be tried without leaving a trace; `kms:Decrypt` shows itself in the round trip. */
-const PROBES: readonly Probe[] = [
-  {
-    action: 'kms:GenerateDataKey',
-    required: true,
-    run: ({ client, names, signal }) =>
-      client.send(signal, ({ sdk, client: api }, options) =>
-        api
-          .send(
-            new sdk.GenerateDataKeyCommand({
-              KeyId: names.toAws(names.defaultKeyId),
-              KeySpec: 'AES_256',
-              DryRun: true,
-            }),
-            options,
-          )
-          .catch(forgiveDryRun),
-      ),
-  },
-  {
-    action: 'kms:ListAliases',
-    required: false,
-    run: ({ client, signal }) =>
-      client.send(signal, ({ sdk, client: api }, options) =>
-        api.send(new sdk.ListAliasesCommand({ Limit: 1 }), options),
-      ),
-  },
-  {
-    action: 'kms:ListKeys',
-    required: false,
-    run: ({ client, signal }) =>
-      client.send(signal, ({ sdk, client: api }, options) => api.send(new sdk.ListKeysCommand({ Limit: 1 }), options)),
-  },
-];
 
 /** Goes the whole way to an unwrapped data key, step by step; a step that fails says what to do, and the rest is skipped. */
 export async function testAwsConnection(subject: AwsTestSubject): Promise<ConnectionTestReport> {
@@ -78,11 +37,11 @@ export async function testAwsConnection(subject: AwsTestSubject): Promise<Connec
     certificateRemedy: 'Set ca_file or ca_pem to the authority that signed the certificate of this endpoint.',
     handshakeRemedy: 'Check that the port speaks TLS.',
   });
-  let resource = '*';
+  let arn = '';
   await step('authentication', authenticate);
   await step('key', async ({ client, names, settings, signal }) => {
     const { KeyMetadata } = await describeDefault({ client, names, signal });
-    resource = KeyMetadata?.Arn ?? resource;
+    arn = KeyMetadata?.Arn ?? names.toAws(names.defaultKeyId);
     const facts = `Key ${settings.keyName} is there (${KeyMetadata?.KeySpec ?? 'unknown'}, ${KeyMetadata?.KeyState ?? 'unknown'})`;
     if (KeyMetadata?.KeyState !== 'Enabled') {
       throw new StepFailure(facts, 'Enable the key in AWS KMS, or cancel its deletion.');
@@ -95,7 +54,9 @@ export async function testAwsConnection(subject: AwsTestSubject): Promise<Connec
     }
     return facts;
   });
-  await step('permissions', (bounded) => checkPermissions(bounded, resource));
+  await step('permissions', ({ client, provider, names, signal }) =>
+    checkAwsPermissions({ client, provider, keyId: names.toAws(names.defaultKeyId), arn, signal }),
+  );
   await step('round trip', ({ kms, provider, signal }) =>
     proveRoundTrip(
       { kms, provider, keyId: provider.defaultKeyId, signal },
@@ -144,36 +105,4 @@ function describeDefault({ client, names, signal }: Pick<AwsTestSubject, 'client
           })
         : error;
     });
-}
-
-async function checkPermissions(subject: AwsTestSubject, resource: string): Promise<StepFinding> {
-  const lacking: Probe[] = [];
-  for (const probe of PROBES) {
-    try {
-      await probe.run(subject);
-    } catch (error) {
-      if (!(error instanceof KmsError) || error.kind !== 'kms-access-denied') {
-        throw error;
-      }
-      lacking.push(probe);
-    }
-  }
-  const names = lacking.map(({ action }) => action).join(', ');
-  if (lacking.some(({ required }) => required)) {
-    throw new StepFailure(`The credentials lack ${names}`, awsPolicyRemedy(resource));
-  }
-  return lacking.length === 0
-    ? 'The credentials may do all that is needed'
-    : {
-        outcome: 'warning',
-        detail: `The credentials lack ${names}; objects can be encrypted and read, but keys cannot be listed`,
-        remedy: awsPolicyRemedy(resource),
-      };
-}
-
-/** A dry run that would have succeeded ends with an exception. */
-function forgiveDryRun(error: unknown): void {
-  if (!(error instanceof Error && error.name === 'DryRunOperationException')) {
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { startAwsKmsServer, type FakeAwsKms } from '../../../test/fakes/aws-kms-
 import type { FieldValues } from '../../config/subsystem';
 import { DEFAULT_CALL_POLICY, type CallPolicyOptions } from '../kms-call-policy';
 import { KmsTarget } from '../kms-target';
-import type { ConnectionTestReport, ProviderDataKey } from '../kms-provider';
+import type { ConnectionTestReport, ConnectionTestStep, ProviderDataKey } from '../kms-provider';
 import { awsSettings } from './aws-settings';
 import { AwsProvider } from './aws.provider';
 
@@ -237,22 +237,72 @@ describe('AWS provider under faults', () => {
       });
     });
 
-    it('stops at a missing permission and names it', async () => {
-      fake.deny('kms:GenerateDataKey');
-      const failed = (await run(open())).steps.find(({ outcome }) => outcome === 'failed');
-      expect(failed).toMatchObject({ name: 'permissions', detail: expect.stringContaining('kms:GenerateDataKey') });
-      expect(failed?.remedy).toContain('arn:aws:kms:eu-central-1');
+    const permissions = async (...denied: string[]): Promise<ConnectionTestStep | undefined> => {
+      denied.forEach((action) => fake.deny(action));
+      return (await run(open())).steps.find(({ name }) => name === 'permissions');
+    };
+
+    it.each([
+      ['kms:GenerateDataKey', 'make data keys'],
+      ['kms:Decrypt', 'unwrap data keys'],
+    ])('stops at %s when that is missing, and names it with a policy', async (action, purpose) => {
+      expect(await permissions(action)).toMatchObject({
+        outcome: 'failed',
+        detail: `The identity lacks ${action} (to ${purpose})`,
+        remedy: expect.stringMatching(new RegExp(`"${action}"[^]*arn:aws:kms:eu-central-1`)),
+      });
     });
 
-    it('warns where only keys cannot be listed, and where the clocks differ', async () => {
-      fake.deny('kms:ListKeys');
+    it('stops at the description of the key when that is not permitted', async () => {
+      fake.deny('kms:DescribeKey');
+      expect((await run(open())).steps.find(({ outcome }) => outcome === 'failed')).toMatchObject({
+        name: 'key',
+        detail: expect.stringContaining('kms:DescribeKey'),
+      });
+    });
+
+    it.each([
+      ['kms:ReEncryptFrom', 'rewrap data keys inside AWS'],
+      ['kms:ReEncryptTo', 'rewrap data keys inside AWS'],
+      ['kms:GetKeyRotationStatus', "tell AWS's own rotation"],
+      ['kms:ListKeys', 'list keys'],
+      ['kms:ListAliases', 'list keys'],
+    ])('warns of %s when that is missing, and of what needs it', async (action, purpose) => {
+      const found = await permissions(action);
+      expect(found).toMatchObject({ outcome: 'warning', remedy: expect.stringContaining(`"${action}"`) });
+      expect(found?.detail).toMatch(
+        `The identity lacks ${action} (to ${purpose}); objects can be encrypted and read; not to be tried`,
+      );
+    });
+
+    it('names all that is missing at once', async () => {
+      const found = await permissions('kms:ReEncryptFrom', 'kms:ListKeys');
+      expect(found?.detail).toMatch(/kms:ReEncryptFrom .*, kms:ListKeys /);
+    });
+
+    it('changes nothing to find out, and names what it could not try', async () => {
+      expect((await permissions())?.detail).toBe(
+        'The identity may do all that was asked; not to be tried without effect: kms:RotateKeyOnDemand, ' +
+          'kms:EnableKeyRotation, kms:EnableKey, kms:DisableKey, kms:ScheduleKeyDeletion, kms:CancelKeyDeletion, ' +
+          'kms:CreateKey, kms:CreateAlias',
+      );
+      const asked = new Set(fake.server.requests.map(({ headers }) => String(headers['x-amz-target']).split('.')[1]));
+      expect([...asked].sort()).toEqual([
+        'Decrypt',
+        'DescribeKey',
+        'GenerateDataKey',
+        'GetKeyRotationStatus',
+        'ListAliases',
+        'ListKeys',
+        'ReEncrypt',
+      ]);
+    });
+
+    it('warns where the clocks differ', async () => {
       fake.server.setClockError(120_000);
       const report = await run(open());
       expect(report.ok).toBe(true);
-      expect(report.steps.filter(({ outcome }) => outcome === 'warning').map(({ name }) => name)).toEqual([
-        'permissions',
-        'clock',
-      ]);
+      expect(report.steps.at(-1)).toMatchObject({ name: 'clock', outcome: 'warning' });
     });
   });
 });

@@ -1,13 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import type { KeyVaultKey } from '@azure/keyvault-keys';
-import { KmsError } from '../kms-error';
 import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
-import { azureAccessRemedy } from './azure-access';
+import { azureAccessRemedy, missingAzurePermission, untoldAzurePermissions, type AzureOperation } from './azure-access';
 import type { AzureClient } from './azure-client';
-import { describeAzureKey, isMissing, type AzureKeys } from './azure-keys';
+import { azureKeyVersion, describeAzureKey, isMissing, type AzureKeys } from './azure-keys';
 import type { AzureIdentity, AzureSettings } from './azure-settings';
 import { renewedLife } from './credentials-life';
 import { compareClocks, runNetworkSteps } from './network-steps';
+import { permissionFinding } from './permission-findings';
+import { ifThere, isKind } from './provider-parts';
 import { proveRoundTrip } from './round-trip-step';
 
 /** The parts of a provider that the test looks at one by one. */
@@ -19,6 +21,8 @@ export interface AzureTestSubject {
   readonly provider: KmsProvider;
   readonly signal: AbortSignal;
 }
+
+const PROBE_BYTES = 32;
 
 const SIGNED_IN_AS: Readonly<Record<AzureIdentity['type'], string>> = {
   secret: 'client_secret',
@@ -46,7 +50,7 @@ export async function testAzureConnection(subject: AzureTestSubject): Promise<Co
   });
   await step('authentication', authenticate);
   await step('key', inspectKey);
-  await step('permissions', checkListing);
+  await step('permissions', checkPermissions);
   await step('round trip', ({ kms, provider, signal }) =>
     proveRoundTrip(
       { kms, provider, keyId: provider.defaultKeyId, signal },
@@ -62,7 +66,7 @@ async function authenticate({ client, keys, settings, signal }: AzureTestSubject
   try {
     await keys.newest(settings.keyName, signal);
   } catch (error) {
-    if (!isMissing(error) && !isDenied(error)) {
+    if (!isMissing(error) && !isKind(error, 'kms-access-denied')) {
       throw error;
     }
   }
@@ -71,11 +75,18 @@ async function authenticate({ client, keys, settings, signal }: AzureTestSubject
 }
 
 async function inspectKey({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
-  const { keyName, wrapAlgorithm, createKey } = settings;
+  const { keyName, wrapAlgorithm, createKey, managedHsm } = settings;
   let key: KeyVaultKey;
   try {
     key = await keys.newest(keyName, signal);
   } catch (error) {
+    if (lacksPermission(error, settings)) {
+      return permissionFinding(
+        'The identity',
+        [missingAzurePermission('Get', managedHsm)],
+        azureAccessRemedy(managedHsm),
+      );
+    }
     if (!isMissing(error)) {
       throw error;
     }
@@ -112,23 +123,61 @@ async function inspectKey({ keys, settings, signal }: AzureTestSubject): Promise
   return facts;
 }
 
-/** The permission to wrap and unwrap shows in the round trip. */
-async function checkListing({ keys, settings, signal }: AzureTestSubject): Promise<StepFinding> {
-  try {
-    await keys.names(signal);
-    return 'Keys can be listed';
-  } catch (error) {
-    if (!isDenied(error)) {
-      throw error;
+/** Tries what changes nothing: wrapping and unwrapping something random, and listing. */
+async function checkPermissions(subject: AzureTestSubject): Promise<StepFinding> {
+  const { keys, settings, signal } = subject;
+  const missing: AzureOperation[] = [];
+  const attempt = async <T>(operation: AzureOperation, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!lacksPermission(error, settings)) {
+        throw error;
+      }
+      missing.push(operation);
+      return undefined;
     }
-    return {
-      outcome: 'warning',
-      detail: 'Keys cannot be listed, nor administered from here; objects can be encrypted and read without that',
-      remedy: azureAccessRemedy(settings.managedHsm),
-    };
+  };
+  const wrapped = await attempt('Wrap Key', () => wrapSomething(subject));
+  if (wrapped !== undefined) {
+    await attempt('Unwrap Key', () => unwrapIt(subject, wrapped));
   }
+  await attempt('List', () => keys.names(signal));
+  return permissionFinding(
+    'The identity',
+    missing.map((operation) => missingAzurePermission(operation, settings.managedHsm)),
+    azureAccessRemedy(settings.managedHsm),
+    untoldAzurePermissions(settings.managedHsm),
+  );
 }
 
-function isDenied(error: unknown): boolean {
-  return error instanceof KmsError && error.kind === 'kms-access-denied';
+interface Wrapped {
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Undefined where the key is only made by the round trip. */
+async function wrapSomething({ kms, client, keys, settings, signal }: AzureTestSubject): Promise<Wrapped | undefined> {
+  const { keyName, wrapAlgorithm, keyVersion } = settings;
+  const newest = await ifThere(keys.newest(keyName, signal));
+  if (newest === undefined) {
+    return undefined;
+  }
+  const version = keyVersion ?? azureKeyVersion(kms, newest);
+  const { result } = await client.onVersion(keyName, version, signal, (crypto, options) =>
+    crypto.wrapKey(wrapAlgorithm, randomBytes(PROBE_BYTES), options),
+  );
+  return { version, bytes: result };
+}
+
+async function unwrapIt({ client, settings, signal }: AzureTestSubject, wrapped: Wrapped): Promise<void> {
+  const { keyName, wrapAlgorithm } = settings;
+  await client.onVersion(keyName, wrapped.version, signal, (crypto, options) =>
+    crypto.unwrapKey(wrapAlgorithm, wrapped.bytes, options),
+  );
+}
+
+/** Not so where the vault does not admit the address of this machine, which has a remedy of its own. */
+function lacksPermission(error: unknown, { managedHsm }: AzureSettings): boolean {
+  return isKind(error, 'kms-access-denied') && error.remedy === azureAccessRemedy(managedHsm);
 }

@@ -306,10 +306,44 @@ describe('Azure provider under faults', () => {
       });
     });
 
-    it('stops where wrapping is not permitted and names the role', async () => {
-      fake.deny('unwrapkey');
+    it.each([
+      ['get', 'key', 'Microsoft.KeyVault/vaults/keys/read, in access policies "Get" (to find the newest version)'],
+      ['wrapkey', 'permissions', 'keys/wrap/action, in access policies "Wrap Key" (to wrap data keys)'],
+      ['unwrapkey', 'permissions', 'keys/unwrap/action, in access policies "Unwrap Key" (to unwrap data keys)'],
+    ])('stops where %s is not permitted, names the permission and the role', async (operation, step, permission) => {
+      fake.deny(operation);
       const failed = (await run(open())).steps.find(({ outcome }) => outcome === 'failed');
-      expect(failed).toMatchObject({ name: 'round trip', remedy: expect.stringContaining('Key Vault Crypto User') });
+      expect(failed).toMatchObject({
+        name: step,
+        detail: expect.stringContaining(permission),
+        remedy: expect.stringContaining('"Key Vault Crypto User"'),
+      });
+    });
+
+    it('names the permissions as a Managed HSM does', async () => {
+      fake.deny('wrapkey');
+      await fake.createKey('aes', 'oct-HSM');
+      const values = { key_name: 'aes', wrap_algorithm: 'A256KW' };
+      const failed = (await run(open(values))).steps.find(({ outcome }) => outcome === 'failed');
+      expect(failed).toMatchObject({
+        name: 'permissions',
+        detail: expect.stringContaining('Microsoft.KeyVault/managedHsm/keys/wrap/action (to wrap data keys)'),
+        remedy: expect.stringContaining('"Managed HSM Crypto User"'),
+      });
+    });
+
+    it('tells which permissions cannot be tried, and by which role they are granted', async () => {
+      const step = (await run(open())).steps.find(({ name }) => name === 'permissions');
+      expect(step).toMatchObject({
+        outcome: 'passed',
+        detail: expect.stringContaining('Create, Update, Rotate, Delete, Recover (role "Key Vault Crypto Officer"'),
+      });
+    });
+
+    it('does not take a firewall for a missing permission', async () => {
+      fake.deny('get', 'ForbiddenByFirewall');
+      const failed = (await run(open())).steps.find(({ outcome }) => outcome === 'failed');
+      expect(failed).toMatchObject({ name: 'key', remedy: expect.stringContaining('networking settings') });
     });
 
     it('warns where only keys cannot be listed, and where the clocks differ', async () => {

@@ -3,9 +3,10 @@ import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
 import type { GcpClient } from './gcp-client';
 import type { GcpKeyNames } from './gcp-key-name';
-import { ADMINISTRATION_PERMISSIONS, gcpRoleRemedy, REQUIRED_PERMISSIONS, RING_PERMISSIONS } from './gcp-roles';
+import { gcpRoleRemedy, PERMISSIONS, permissionsOn } from './gcp-roles';
 import type { GcpSettings } from './gcp-settings';
 import { compareClocks, runNetworkSteps } from './network-steps';
+import { permissionFinding } from './permission-findings';
 import { proveRoundTrip } from './round-trip-step';
 
 /** The parts of a provider that the test looks at one by one. */
@@ -36,7 +37,7 @@ export async function testGcpConnection(subject: GcpTestSubject): Promise<Connec
     handshakeRemedy: 'Check that the port speaks TLS.',
   });
   await step('authentication', async ({ client, names, signal }) => {
-    await client.permissions(defaultKey(names), REQUIRED_PERMISSIONS, signal);
+    await client.permissions(defaultKey(names), permissionsOn('key'), signal);
     return `Google accepts the credentials of ${client.credentials.source}, ${await client.credentials.life()}`;
   });
   await step('key', inspectKey);
@@ -90,23 +91,15 @@ async function inspectKey({ client, names, settings, provider, signal }: GcpTest
 async function checkPermissions({ client, names, signal }: GcpTestSubject): Promise<StepFinding> {
   const key = defaultKey(names);
   const [onKey, onRing] = await Promise.all([
-    client.permissions(key, [...REQUIRED_PERMISSIONS, ...ADMINISTRATION_PERMISSIONS], signal),
-    client.permissions(names.ring, RING_PERMISSIONS, signal),
+    client.permissions(key, permissionsOn('key'), signal),
+    client.permissions(names.ring, permissionsOn('ring'), signal),
   ]);
   const granted = new Set([...onKey, ...onRing]);
-  const lacking = (wanted: readonly string[]): string => wanted.filter((each) => !granted.has(each)).join(', ');
-  const required = lacking(REQUIRED_PERMISSIONS);
-  if (required !== '') {
-    throw new StepFailure(`The credentials lack ${required}`, gcpRoleRemedy(key));
-  }
-  const further = lacking([...ADMINISTRATION_PERMISSIONS, ...RING_PERMISSIONS]);
-  return further === ''
-    ? 'The credentials may do all that is needed'
-    : {
-        outcome: 'warning',
-        detail: `The credentials lack ${further}; objects can be encrypted and read, but keys not fully administered`,
-        remedy: gcpRoleRemedy(key),
-      };
+  return permissionFinding(
+    'The identity',
+    PERMISSIONS.filter(({ name }) => !granted.has(name)),
+    gcpRoleRemedy(key),
+  );
 }
 
 function defaultKey(names: GcpKeyNames): string {

@@ -388,6 +388,20 @@ describe('Google Cloud provider under faults', () => {
       expect(failed?.remedy).toContain('gcloud kms keys add-iam-policy-binding key --keyring ring');
     });
 
+    it.each([
+      ['cloudkms.cryptoKeyVersions.create', 'rotate keys from here'],
+      ['cloudkms.cryptoKeyVersions.destroy', 'schedule deletions from here'],
+      ['cloudkms.cryptoKeys.list', 'list keys'],
+      ['cloudkms.cryptoKeys.create', 'create keys from here'],
+    ])('warns of %s when that is missing, and of what needs it', async (permission, purpose) => {
+      fake.deny(permission);
+      expect((await run(open())).steps.find(({ name }) => name === 'permissions')).toMatchObject({
+        outcome: 'warning',
+        detail: `The identity lacks ${permission} (to ${purpose}); objects can be encrypted and read`,
+        remedy: expect.stringContaining('roles/cloudkms.admin'),
+      });
+    });
+
     it('warns where only keys cannot be administered, and where the clocks differ', async () => {
       fake.deny('cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeys.create');
       fake.server.setClockError(120_000);

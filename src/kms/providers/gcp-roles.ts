@@ -1,23 +1,42 @@
-/** Permissions that encrypting and reading objects needs, all in {@link OBJECTS_ROLE}. */
-export const REQUIRED_PERMISSIONS = [
-  'cloudkms.cryptoKeyVersions.useToEncrypt',
-  'cloudkms.cryptoKeyVersions.useToDecrypt',
-] as const;
+import type { MissingPermission } from './permission-findings';
 
-/** Permissions on a key that only looking at it and administering it from here needs. */
-export const ADMINISTRATION_PERMISSIONS = [
-  'cloudkms.cryptoKeys.get',
-  'cloudkms.cryptoKeys.update',
-  'cloudkms.cryptoKeyVersions.get',
-  'cloudkms.cryptoKeyVersions.list',
-  'cloudkms.cryptoKeyVersions.create',
-  'cloudkms.cryptoKeyVersions.update',
-  'cloudkms.cryptoKeyVersions.destroy',
-  'cloudkms.cryptoKeyVersions.restore',
-] as const;
+/** A permission of Google's, and whether it is asked for on the key or on its key ring. */
+interface GcpPermission extends MissingPermission {
+  readonly on: 'key' | 'ring';
+}
 
-/** Permissions on the key ring, for the same. */
-export const RING_PERMISSIONS = ['cloudkms.cryptoKeys.list', 'cloudkms.cryptoKeys.create'] as const;
+const onKey = (name: string, purpose: string, required = false): GcpPermission => ({
+  name: `cloudkms.${name}`,
+  purpose,
+  required,
+  on: 'key',
+});
+
+/** Everything that may be asked of Cloud KMS; {@link OBJECTS_ROLE} has what is required. */
+export const PERMISSIONS: readonly GcpPermission[] = [
+  onKey('cryptoKeyVersions.useToEncrypt', 'wrap data keys', true),
+  onKey('cryptoKeyVersions.useToDecrypt', 'unwrap data keys', true),
+  onKey('cryptoKeys.get', 'describe the key'),
+  onKey('cryptoKeys.update', 'make a new version the one that wraps'),
+  onKey('cryptoKeyVersions.get', 'see when a new version is ready'),
+  onKey('cryptoKeyVersions.list', 'enable, disable and delete keys from here'),
+  onKey('cryptoKeyVersions.create', 'rotate keys from here'),
+  onKey('cryptoKeyVersions.update', 'enable and disable keys from here'),
+  onKey('cryptoKeyVersions.destroy', 'schedule deletions from here'),
+  onKey('cryptoKeyVersions.restore', 'cancel deletions from here'),
+  { name: 'cloudkms.cryptoKeys.list', purpose: 'list keys', required: false, on: 'ring' },
+  { name: 'cloudkms.cryptoKeys.create', purpose: 'create keys from here', required: false, on: 'ring' },
+];
+
+/** Names of those that encrypting and reading objects needs. */
+export const REQUIRED_PERMISSIONS: readonly string[] = PERMISSIONS.filter(({ required }) => required).map(
+  ({ name }) => name,
+);
+
+/** Names of the permissions to ask for on a resource of that kind. */
+export function permissionsOn(kind: GcpPermission['on']): string[] {
+  return PERMISSIONS.filter(({ on }) => on === kind).map(({ name }) => name);
+}
 
 const OBJECTS_ROLE = 'roles/cloudkms.cryptoKeyEncrypterDecrypter';
 

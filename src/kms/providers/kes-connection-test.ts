@@ -3,9 +3,11 @@ import type { ConnectionTestReport, KmsProvider } from '../kms-provider';
 import { StepFailure, StepRecorder, type StepFinding } from '../step-recorder';
 import { identityOf } from './kes-api-key';
 import type { KesClient } from './kes-client';
-import { kesPolicyRemedy } from './kes-policy';
+import { KES_VERBS, kesPolicyRemedy, missingKesPermission } from './kes-policy';
 import type { KesSettings } from './kes-settings';
 import { certificateOf, compareClocks, runClusterNetworkSteps } from './network-steps';
+import { permissionFinding, type MissingPermission } from './permission-findings';
+import { isKind } from './provider-parts';
 import { proveRoundTrip } from './round-trip-step';
 import { loadTlsMaterial } from './tls-material';
 
@@ -44,10 +46,10 @@ export async function testKesConnection(subject: KesTestSubject): Promise<Connec
   });
   await step('key store', (signal) => checkKeyStore(subject, signal));
   await step('key', (signal) => checkKey(subject, signal));
+  await step('permissions', (signal) => checkPermissions(subject, signal));
   await step('round trip', (signal) =>
     proveRoundTrip({ kms, provider, keyId: settings.keyName, signal }, 'Use KES, which authenticates the context.'),
   );
-  await step('listing', (signal) => checkListing(subject, signal));
   await step('clock', async () => compareClocks('KES', client.transport.lastDate));
   return steps.report();
 }
@@ -124,18 +126,20 @@ async function checkKey({ provider, settings }: KesTestSubject, signal: AbortSig
   }
 }
 
-async function checkListing({ provider, settings }: KesTestSubject, signal: AbortSignal): Promise<StepFinding> {
-  try {
-    await provider.listKeys?.(settings.keyName, undefined, 1, { signal });
-    return 'Keys may be listed';
-  } catch (error) {
-    if (error instanceof KmsError && error.kind === 'kms-access-denied') {
-      return {
-        outcome: 'warning',
-        detail: 'Keys may not be listed; objects can be encrypted and read',
-        remedy: kesPolicyRemedy(settings),
-      };
+/** Tries every verb in a way that changes nothing: KES looks at permission before anything else. */
+async function checkPermissions({ client, settings }: KesTestSubject, signal: AbortSignal): Promise<StepFinding> {
+  const missing: MissingPermission[] = [];
+  for (const verb of KES_VERBS) {
+    const path = `/v1/key/${verb.verb}/${verb.tryOn(settings.keyName)}`;
+    try {
+      await (verb.method === 'GET' ? client.get(path, signal) : client.put(path, {}, signal));
+    } catch (error) {
+      if (isKind(error, 'kms-access-denied')) {
+        missing.push(missingKesPermission(verb, settings.keyName));
+      } else if (!(error instanceof KmsError) || error.retryable) {
+        throw error;
+      }
     }
-    throw error;
   }
+  return permissionFinding('The identity', missing, kesPolicyRemedy(settings));
 }

@@ -177,6 +177,41 @@ describe('KES provider under faults', () => {
       });
     });
 
+    const allowed = (...verbs: readonly string[]): KesPolicy => ({
+      allow: verbs.map((verb) => `/v1/key/${verb}/*`),
+    });
+
+    it.each([
+      ['generate', 'make data keys'],
+      ['decrypt', 'unwrap data keys'],
+    ])('stops where %s is not permitted, and names it with the policy', async (verb, purpose) => {
+      const others = ['generate', 'decrypt', 'describe', 'list', 'create', 'import'].filter((each) => each !== verb);
+      const report = await run(await certificateFields(60, allowed(...others)));
+      expect(report.steps.find(({ outcome }) => outcome === 'failed')).toMatchObject({
+        name: 'permissions',
+        detail: `The identity lacks /v1/key/${verb}/key (to ${purpose})`,
+        remedy: expect.stringContaining(`- /v1/key/${verb}/*`),
+      });
+    });
+
+    it('warns of what objects do not need, and makes no key to find out', async () => {
+      const policy = { allow: ['/v1/key/generate/key', '/v1/key/decrypt/key', '/v1/key/list/*'] };
+      const report = await run(await certificateFields(60, policy));
+      expect(report.ok).toBe(true);
+      expect(report.steps.find(({ name }) => name === 'permissions')).toMatchObject({
+        outcome: 'warning',
+        detail:
+          'The identity lacks /v1/key/describe/* (to describe the key), /v1/key/create/* (to create keys from here), ' +
+          '/v1/key/import/* (to import keys from here); objects can be encrypted and read',
+      });
+      const everything = await run(await certificateFields(60));
+      expect(everything.steps.find(({ name }) => name === 'permissions')).toMatchObject({
+        outcome: 'passed',
+        detail: 'The identity may do all that is needed',
+      });
+      expect(fake.keyNames()).toEqual(['key']);
+    });
+
     it('stops at a client_cert_file that holds no certificate', async () => {
       const file = join(directory, 'empty.pem');
       await writeFile(file, 'nothing');

@@ -6,6 +6,7 @@ import { KmsError } from '../kms-error';
 import { pkcs11Error } from './pkcs11-errors';
 import type { Pkcs11CallName, Pkcs11Calls, Pkcs11Request, Pkcs11Response, Pkcs11ThreadOptions } from './pkcs11-port';
 import type { Pkcs11Settings } from './pkcs11-settings';
+import { abandonThread, refuseMoreThreads } from './pkcs11-stuck-threads';
 import { SecretFile } from './secret-file';
 
 const QUEUE_LIMIT = 1_024;
@@ -21,7 +22,7 @@ const startThread: StartThread = (options) =>
 /**
  * The PKCS#11 library in a thread of its own, because its calls block: one call at a time, the others wait in a bounded
  * queue. A thread that dies is replaced at the next call. A call that its caller gave up goes on in the library, which
- * cannot be interrupted, and holds up those behind it until then.
+ * cannot be interrupted, and holds up those behind it until it returns or its time is over; then its thread is replaced.
  */
 export class Pkcs11Client {
   private readonly logger = new Logger(Pkcs11Client.name);
@@ -68,10 +69,10 @@ export class Pkcs11Client {
       } finally {
         this.turn.release();
       }
+      this.retire();
     } catch {
-      // The thread is dead or stuck.
+      this.abandon();
     }
-    this.retire();
   }
 
   private async inTurn<Name extends Pkcs11CallName>(
@@ -83,7 +84,7 @@ export class Pkcs11Client {
       throw new KmsError('kms-unavailable', `${this.kms} is no longer in use`);
     }
     this.thread ??= this.startThread(pin);
-    const response = await this.ask(this.thread, { call: name, ask });
+    const response = await this.askInTime(this.thread, { call: name, ask });
     if ('answer' in response) {
       return response.answer as Pkcs11Calls[Name]['answer'];
     }
@@ -109,6 +110,7 @@ export class Pkcs11Client {
 
   private startThread(pin: string): Worker {
     const { library, slot, tokenLabel } = this.settings;
+    refuseMoreThreads(this.kms, library);
     const thread = this.start({ library, slot, tokenLabel, pin });
     thread.unref();
     thread.on('error', (error) => this.logger.error(`The PKCS#11 thread of ${this.kms} failed: ${error.message}`));
@@ -123,6 +125,37 @@ export class Pkcs11Client {
   private retire(): void {
     void this.thread?.terminate();
     this.thread = undefined;
+  }
+
+  /** The thread does not return from the library. */
+  private abandon(): void {
+    if (this.thread) {
+      abandonThread(this.settings.library, this.thread);
+      this.thread = undefined;
+    }
+  }
+
+  private async askInTime(thread: Worker, request: Pkcs11Request): Promise<Pkcs11Response> {
+    const { timeout } = this.settings;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        if (this.thread === thread) {
+          this.logger.warn(`${this.kms}: a call hangs in the PKCS#11 library; its thread is replaced`);
+          this.abandon();
+        }
+        reject(
+          new KmsError('kms-timeout', `${this.kms} did not return from its library within ${timeout} ms`, {
+            remedy: 'Check the HSM and the way to it; raise timeout where it is well and only slow.',
+          }),
+        );
+      }, timeout);
+    });
+    try {
+      return await Promise.race([this.ask(thread, request), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   private async ask(thread: Worker, request: Pkcs11Request): Promise<Pkcs11Response> {

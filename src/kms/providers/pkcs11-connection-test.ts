@@ -33,10 +33,18 @@ export async function testPkcs11Connection(subject: Pkcs11TestSubject): Promise<
     };
   });
   await step('mechanism', async (signal) => {
-    if (!(await client.call('mechanism', {}, signal))) {
+    const { wraps, makesKeys } = await client.call('mechanisms', {}, signal);
+    if (!wraps) {
       throw new StepFailure('The token cannot encrypt and decrypt by AES-GCM', 'Use a token that offers CKM_AES_GCM.');
     }
-    return 'The token encrypts and decrypts by AES-GCM';
+    const detail = 'The token encrypts and decrypts by AES-GCM';
+    return makesKeys
+      ? `${detail}, and makes AES keys`
+      : {
+          outcome: 'warning',
+          detail: `${detail}, but makes no AES keys (CKM_AES_KEY_GEN), to create and rotate keys from here`,
+          remedy: 'Permit the mechanism to the user of the token, or make keys by the tools of the HSM.',
+        };
   });
   await step('key', (signal) => checkKey(subject, signal));
   await step('round trip', (signal) =>

@@ -16,8 +16,7 @@ export interface Pkcs11Calls {
   token: { readonly ask: object; readonly answer: string };
   /** Logs in; false when this process had been logged in already, so that the PIN was not looked at. */
   login: { readonly ask: object; readonly answer: boolean };
-  /** Whether the token can encrypt and decrypt by AES-GCM. */
-  mechanism: { readonly ask: object; readonly answer: boolean };
+  mechanisms: { readonly ask: object; readonly answer: Pkcs11Mechanisms };
   probe: { readonly ask: object; readonly answer: null };
   generate: { readonly ask: { readonly label: string; readonly context: string }; readonly answer: Pkcs11DataKey };
   decrypt: {
@@ -40,6 +39,14 @@ export interface Pkcs11DataKey {
   readonly plaintext: Uint8Array;
   readonly ciphertext: Uint8Array;
   readonly version: string;
+}
+
+/** What a token can do by itself. */
+export interface Pkcs11Mechanisms {
+  /** Encrypting and decrypting by AES-GCM. */
+  readonly wraps: boolean;
+  /** Making AES keys. */
+  readonly makesKeys: boolean;
 }
 
 /** One key object. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as Pkcs11Js from 'pkcs11js';
-import { Pkcs11Fault, type Pkcs11ThreadOptions } from './pkcs11-port';
+import { Pkcs11Fault, type Pkcs11Mechanisms, type Pkcs11ThreadOptions } from './pkcs11-port';
 
 export type Pkcs11Module = typeof Pkcs11Js;
 export type Handle = Pkcs11Js.Handle;
@@ -64,17 +64,13 @@ export class Pkcs11Session {
     return this.pinChecked;
   }
 
-  hasMechanism(): boolean {
-    const { js, library } = this.load();
-    try {
-      const { flags } = library.C_GetMechanismInfo(this.findSlot(), js.CKM_AES_GCM);
-      return (flags & js.CKF_ENCRYPT) !== 0 && (flags & js.CKF_DECRYPT) !== 0;
-    } catch (error) {
-      if (pkcs11Fault(error).reason === 'CKR_MECHANISM_INVALID') {
-        return false;
-      }
-      throw error;
-    }
+  mechanisms(): Pkcs11Mechanisms {
+    const { js } = this.load();
+    const has = (flags: number, wanted: number): boolean => (flags & wanted) === wanted;
+    return {
+      wraps: has(this.mechanismFlags(js.CKM_AES_GCM), js.CKF_ENCRYPT | js.CKF_DECRYPT),
+      makesKeys: has(this.mechanismFlags(js.CKM_AES_KEY_GEN), js.CKF_GENERATE),
+    };
   }
 
   /** Does something in a session, once more in a new one when the session or a handle turns out to be lost. */
@@ -100,6 +96,17 @@ export class Pkcs11Session {
       open?.library.C_CloseSession(open.handle);
     } catch {
       // It was lost already.
+    }
+  }
+
+  private mechanismFlags(mechanism: number): number {
+    try {
+      return this.load().library.C_GetMechanismInfo(this.findSlot(), mechanism).flags;
+    } catch (error) {
+      if (pkcs11Fault(error).reason === 'CKR_MECHANISM_INVALID') {
+        return 0;
+      }
+      throw error;
     }
   }
 

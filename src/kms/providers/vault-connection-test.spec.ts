@@ -25,6 +25,7 @@ describe('Vault connection test', () => {
       'transit/rewrap/key': ['update'],
       'transit/keys/key/rotate': ['update'],
       'transit/keys': ['list'],
+      'transit/keys/+': ['read', 'update'],
     });
   }
 
@@ -174,7 +175,14 @@ describe('Vault connection test', () => {
     });
     const report = await run();
     expect(report.ok).toBe(true);
-    expect(report.steps.find(({ name }) => name === 'permissions')).toMatchObject({ outcome: 'warning' });
+    expect(report.steps.find(({ name }) => name === 'permissions')).toMatchObject({
+      outcome: 'warning',
+      detail:
+        'The token lacks update on transit/rewrap/key (to rewrap data keys inside Vault), ' +
+        'update on transit/keys/key/rotate (to rotate the key from here), list on transit/keys (to list keys), ' +
+        'read and update on transit/keys/+ (to create and describe other keys from here); ' +
+        'objects can be encrypted and read',
+    });
   });
 
   it('fails the round trip of a Vault that does not bind the context', async () => {

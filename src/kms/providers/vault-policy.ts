@@ -44,6 +44,12 @@ export function neededCapabilities(
     },
     { path: `${key}/rotate`, capabilities: ['update'], purpose: 'rotate the key from here', required: false },
     { path: `${mountPath}/keys`, capabilities: ['list'], purpose: 'list keys', required: false },
+    {
+      path: `${mountPath}/keys/+`,
+      capabilities: ['read', 'update'],
+      purpose: 'create and describe other keys from here',
+      required: false,
+    },
   ];
 }
 

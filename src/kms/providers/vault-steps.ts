@@ -1,6 +1,7 @@
 import { KmsError } from '../kms-error';
-import { StepFailure, type StepFinding } from '../step-recorder';
+import type { StepFinding } from '../step-recorder';
 import type { NetworkEndpoint } from './network-steps';
+import { permissionFinding } from './permission-findings';
 import type { VaultAuth } from './vault-auth';
 import { objectOf } from './vault-client';
 import type { VaultConnectionSettings } from './vault-connection-settings';
@@ -87,22 +88,12 @@ export async function checkCapabilities(
     }
     throw error;
   }
-  const lacking = needed.flatMap(({ path, capabilities, purpose, required }) => {
+  const missing = needed.flatMap(({ path, capabilities, purpose, required }) => {
     const has = capabilitiesOf(granted, path);
-    const missing = has.includes('root') ? [] : capabilities.filter((name) => !has.includes(name));
-    return missing.length === 0 ? [] : [{ text: `${missing.join(' and ')} on ${path} (to ${purpose})`, required }];
+    const lacking = has.includes('root') ? [] : capabilities.filter((name) => !has.includes(name));
+    return lacking.length === 0 ? [] : [{ name: `${lacking.join(' and ')} on ${path}`, purpose, required }];
   });
-  const texts = lacking.map(({ text }) => text).join(', ');
-  if (lacking.some(({ required }) => required)) {
-    throw new StepFailure(`The token lacks ${texts}`, policyRemedy);
-  }
-  return lacking.length === 0
-    ? 'The token may do all that is needed'
-    : {
-        outcome: 'warning',
-        detail: `The token lacks ${texts}; objects can be encrypted and read`,
-        remedy: policyRemedy,
-      };
+  return permissionFinding('The token', missing, policyRemedy);
 }
 
 function capabilitiesOf(answer: Readonly<Record<string, unknown>>, path: string): string[] {

@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { Logger } from '@nestjs/common';
+import { eventually } from '../../../test/support/eventually';
+import { Pkcs11Client, type StartThread } from './pkcs11-client';
+import { testPkcs11Connection } from './pkcs11-connection-test';
+import { pkcs11Settings, type Pkcs11Settings } from './pkcs11-settings';
+import { Pkcs11Provider } from './pkcs11.provider';
+
+Logger.overrideLogger(false);
+
+const signal = (): AbortSignal => AbortSignal.timeout(10_000);
+
+/** A thread that answers as told; opening the pipe, it hangs where nothing can interrupt it, as in a library. */
+function threadOf(answers: string): StartThread {
+  return () =>
+    new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const hang = (pipe) => require('node:fs').closeSync(require('node:fs').openSync(pipe, 'r'));
+       const answers = { close: () => null, ${answers} };
+       parentPort.on('message', ({ call, ask }) => parentPort.postMessage({ answer: answers[call](ask) }));`,
+      { eval: true },
+    );
+}
+
+describe('PKCS#11 client', () => {
+  let directory: string;
+  let pipe: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'strongroom-pkcs11-'));
+    pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+  });
+
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  function settings(library: string, timeout = '10s'): Pkcs11Settings {
+    return pkcs11Settings({ library, slot: 1, pin: 'pin', key_name: 'key', timeout });
+  }
+
+  it('sends no more threads after a few that hang, whoever asks, until one of them returns', async () => {
+    const threads: Worker[] = [];
+    const start: StartThread = (options) => {
+      threads.push(threadOf(`probe: () => hang(${JSON.stringify(pipe)}), list: () => ['key']`)(options));
+      return threads.at(-1)!;
+    };
+    const library = join(directory, 'hangs.so');
+    const hanging = Array.from({ length: 4 }, () => new Pkcs11Client('pkcs11:test', settings(library, '1s'), start));
+    const other = new Pkcs11Client('pkcs11:test', settings(library), start);
+    await Promise.all(
+      hanging.map((client) =>
+        expect(client.call('probe', {}, signal())).rejects.toMatchObject({ kind: 'kms-timeout', retryable: true }),
+      ),
+    );
+    await expect(other.call('list', {}, signal())).rejects.toMatchObject({
+      kind: 'kms-unavailable',
+      retryable: true,
+      message: 'pkcs11:test has 4 calls that do not return from its library',
+      remedy: expect.stringContaining('restart'),
+    });
+    expect(threads).toHaveLength(4);
+    const elsewhere = new Pkcs11Client('pkcs11:other', settings(join(directory, 'well.so')), start);
+    expect(await elsewhere.call('list', {}, signal())).toEqual(['key']);
+    const exits = threads.slice(0, 4).map((thread) => once(thread, 'exit'));
+    closeSync(openSync(pipe, constants.O_RDWR));
+    await Promise.all(exits);
+    expect(await other.call('list', {}, signal())).toEqual(['key']);
+    await Promise.all([...hanging, other, elsewhere].map((client) => client.close()));
+  });
+
+  it('closes although a call hangs', async () => {
+    let thread: Worker | undefined;
+    const client = new Pkcs11Client('pkcs11:test', settings(join(directory, 'closes.so'), '1s'), (options) => {
+      thread = threadOf(`probe: () => hang(${JSON.stringify(pipe)})`)(options);
+      return thread;
+    });
+    const hanging = client.call('probe', {}, signal());
+    await eventually(() => expect(thread).toBeDefined());
+    const closed = client.close();
+    await expect(hanging).rejects.toMatchObject({ kind: 'kms-timeout' });
+    await closed;
+    const exit = once(thread!, 'exit');
+    closeSync(openSync(pipe, constants.O_RDWR));
+    await exit;
+  });
+
+  it.each([
+    [{ wraps: false, makesKeys: true }, 'failed', /AES-GCM/],
+    [{ wraps: true, makesKeys: false }, 'warning', /CKM_AES_KEY_GEN.*create and rotate keys/],
+    [{ wraps: true, makesKeys: true }, 'passed', /makes AES keys/],
+  ])('tells in the connection test what a token cannot do: %j', async (mechanisms, outcome, detail) => {
+    const start = threadOf(`
+      library: () => 'library', token: () => 'token', login: () => true, mechanisms: () => (${JSON.stringify(mechanisms)}),
+      describe: () => [{ version: '01' }]`);
+    const given = settings(join(directory, 'told.so'));
+    const client = new Pkcs11Client('pkcs11:test', given, start);
+    const provider = new Pkcs11Provider('pkcs11:test', given, start);
+    const { steps } = await testPkcs11Connection({
+      kms: 'pkcs11:test',
+      settings: given,
+      client,
+      provider,
+      signal: signal(),
+    });
+    expect(steps.find(({ name }) => name === 'mechanism')).toMatchObject({
+      outcome,
+      detail: expect.stringMatching(detail),
+      ...(outcome === 'passed' ? {} : { remedy: expect.any(String) }),
+    });
+    await Promise.all([client.close(), provider.destroy()]);
+  });
+});
