@@ -259,7 +259,11 @@ describe('what AWS documents', () => {
     ['501 NotImplemented', 'PUT', `/${BUCKET}?website`, {}, '<WebsiteConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?replication`, {}, '<ReplicationConfiguration/>'],
     ['501 NotImplemented', 'POST', `/${BUCKET}/standard?select&select-type=2`, {}, '<SelectObjectContentRequest/>'],
-    ['501 NotImplemented', 'GET', `/${BUCKET}/standard?torrent`, {}, undefined],
+    ['404 NoSuchKey', 'GET', `/${BUCKET}/standard?torrent`, {}, undefined],
+    ['404 NoSuchBucket', 'PUT', '/not-there?cors', {}, '<CORSConfiguration/>'],
+    ['404 NoSuchBucket', 'PUT', '/not-there?policy', {}, 'no policy'],
+    ['404 NoSuchBucket', 'PUT', '/not-there/key?retention', {}, ''],
+    ['400 MalformedXML', 'PUT', `/${BUCKET}?cors`, {}, '<CORSConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?inventory&id=a`, {}, '<InventoryConfiguration/>'],
   ])('answers %s to %s %s %j', async (expected, method, path, headers, body) => {
     expect(code(await raw(method, path, headers, body))).toBe(expected);

@@ -119,7 +119,7 @@ describe('the S3 face', () => {
       ['404 NoSuchBucket', 'GET', '/nowhere', {}, undefined],
       ['400 KeyTooLongError', 'PUT', `/bucket/${'k'.repeat(1025)}`, {}, 'x'],
       ['501 NotImplemented', 'PUT', '/bucket?foo-config', {}, 'x'],
-      ['501 NotImplemented', 'GET', '/bucket/key?torrent', {}, undefined],
+      ['501 NotImplemented', 'POST', '/bucket/key?select&select-type=2', {}, 'x'],
       ['405 MethodNotAllowed', 'DELETE', '/bucket?location', {}, undefined],
       ['400 InvalidBucketName', 'PUT', '/Bad_Name', {}, ''],
       ['400 MalformedXML', 'POST', '/bucket?delete', {}, '<Delete>'],

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { BucketService } from '../object-storage/bucket.service';
 import { AcceptedDocumentOperations } from './operations/accepted-document.operations';
 import { AclOperations } from './operations/acl.operations';
 import { BucketConfigurationOperations } from './operations/bucket-configuration.operations';
@@ -21,12 +22,15 @@ import { TaggingOperations } from './operations/tagging.operations';
 import type { S3Answer, S3Call, S3Handler } from './s3-call';
 import { S3Error } from './s3-error';
 
+const DOCUMENT_ERRORS: ReadonlySet<string> = new Set(['MalformedXML', 'MalformedPolicy', 'MissingRequestBodyError']);
+
 /** Every implemented operation by its name in the routing table. */
 @Injectable()
 export class S3Operations {
   readonly #handlers: ReadonlyMap<string, S3Handler>;
 
   constructor(
+    private readonly bucketService: BucketService,
     buckets: BucketOperations,
     configuration: BucketConfigurationOperations,
     acceptedDocuments: AcceptedDocumentOperations,
@@ -77,11 +81,29 @@ export class S3Operations {
   }
 
   /** Runs the operation of a call. @throws S3Error NotImplemented, and whatever the operation refuses with */
-  run(call: S3Call): Promise<S3Answer> {
+  async run(call: S3Call): Promise<S3Answer> {
     const handler = this.#handlers.get(call.route.operation);
     if (handler === undefined) {
-      return Promise.reject(new S3Error('NotImplemented', `${call.route.operation} is not implemented.`));
+      throw new S3Error('NotImplemented', `${call.route.operation} is not implemented.`);
     }
-    return handler(call);
+    try {
+      return await handler(call);
+    } catch (error) {
+      if (error instanceof S3Error && DOCUMENT_ERRORS.has(error.kind)) {
+        await this.#requireBucket(call);
+      }
+      throw error;
+    }
+  }
+
+  /** AWS looks for the bucket before it reads a document that is meant for it. @throws S3Error NoSuchBucket */
+  async #requireBucket({ route, bucket }: S3Call): Promise<void> {
+    if (
+      route.operation !== 'CreateBucket' &&
+      bucket !== '' &&
+      (await this.bucketService.access(bucket)) === undefined
+    ) {
+      throw new S3Error('NoSuchBucket', undefined, { BucketName: bucket });
+    }
   }
 }

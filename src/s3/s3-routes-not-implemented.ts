@@ -51,7 +51,6 @@ export const NOT_IMPLEMENTED_ROUTES: readonly NotImplementedRow[] = [
   ['ListObjectAnnotations', 'GET', 'object', 'annotation'],
   ['PutObjectAnnotation', 'PUT', 'object', 'annotation'],
   ['DeleteObjectAnnotation', 'DELETE', 'object', 'annotation'],
-  ['GetObjectTorrent', 'GET', 'object', 'torrent'],
   ['RenameObject', 'PUT', 'object', 'renameObject'],
   ['SelectObjectContent', 'POST', 'object', 'select'],
 ];

@@ -40,6 +40,11 @@ export function xmlDocument(root: string, content: string): string {
   return `${DECLARATION}<${root} xmlns="${NAMESPACE}">${content}</${root}>`;
 }
 
+/** A whole answer of those that AWS sends without a namespace. */
+export function plainXmlDocument(root: string, content: string): string {
+  return `${DECLARATION}<${root}>${content}</${root}>`;
+}
+
 /** The error document, which has no namespace. */
 export function errorDocument(
   code: string,
@@ -56,7 +61,7 @@ export function errorDocument(
     }
   }
   content += textElement('Resource', resource) + textElement('RequestId', requestId) + textElement('HostId', hostId);
-  return `${DECLARATION}<Error>${content}</Error>`;
+  return plainXmlDocument('Error', content);
 }
 
 /** An element with a time in ISO 8601 with milliseconds, as S3 writes them. */

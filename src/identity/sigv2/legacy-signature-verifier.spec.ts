@@ -97,6 +97,9 @@ describe('verifyLegacySignature', () => {
   it('tells stale, undated, foreign and malformed credentials apart', async () => {
     expect(await verdict(get, new Date('2007-03-27T20:36:42Z'))).toBe('RequestTimeTooSkewed');
     expect(await verdict({ ...get, headers: { authorization: get.headers['authorization'] } })).toBe('AccessDenied');
+    expect(await verdict({ ...get, headers: { ...get.headers, 'x-amz-date': 'Tue, 07 Jul 1950 21:53:04 GMT' } })).toBe(
+      'AccessDenied',
+    );
     expect(await verdict({ ...get, headers: { ...get.headers, authorization: 'AWS NOBODY:c2ln' } })).toBe(
       'InvalidAccessKeyId',
     );

@@ -131,7 +131,7 @@ function checkDate(headers: RequestHeaders, clockSkewSeconds: number, now: Date)
   const stated = headers['x-amz-date'] ?? headers['date'];
   const text = typeof stated === 'string' ? stated : '';
   const millis = /^\d{8}T/.test(text) ? timestampMillis(text) : Date.parse(text);
-  if (Number.isNaN(millis)) {
+  if (Number.isNaN(millis) || millis < 0) {
     throw new SignatureError('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header');
   }
   if (Math.abs(now.getTime() - millis) > clockSkewSeconds * 1000) {

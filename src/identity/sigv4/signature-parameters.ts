@@ -137,10 +137,8 @@ function fromQuery(query: ReadonlyMap<string, string>): SignatureParameters {
     throw malformedQuery('X-Amz-Expires should be a number');
   }
   const seconds = Number(expires);
-  if (seconds < 1) {
-    throw malformedQuery(
-      seconds < 0 ? 'X-Amz-Expires must be non-negative' : 'X-Amz-Expires must be at least 1 second',
-    );
+  if (seconds < 0) {
+    throw malformedQuery('X-Amz-Expires must be non-negative');
   }
   if (seconds > MAX_EXPIRES) {
     throw malformedQuery(

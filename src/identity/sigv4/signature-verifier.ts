@@ -185,7 +185,8 @@ function checkTime(parameters: SignatureParameters, policy: VerificationPolicy, 
     throw new SignatureError('AccessDenied', 'Request is not yet valid', { ServerTime: now.toISOString() });
   }
   const expiresAt = signedAt + parameters.expires * 1000;
-  if (now.getTime() > expiresAt) {
+  // A URL that is good for no time at all has expired as soon as it is made.
+  if (now.getTime() > expiresAt || parameters.expires === 0) {
     throw new SignatureError('AccessDenied', 'Request has expired', {
       'X-Amz-Expires': String(parameters.expires),
       Expires: new Date(expiresAt).toISOString(),

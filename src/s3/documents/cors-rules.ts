@@ -21,6 +21,8 @@ export interface CorsQuestion {
 }
 
 export const CORS_METHODS: ReadonlySet<string> = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
+/** A token of RFC 9110, in which the wildcard is a character like others. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]*$/;
 const MAX_RULES = 100;
 const MAX_ID_LENGTH = 255;
 
@@ -95,6 +97,7 @@ function readRule(rule: XmlElement): CorsRule {
   const origins = texts('AllowedOrigin');
   const methods = texts('AllowedMethod');
   const headers = texts('AllowedHeader');
+  const exposed = texts('ExposeHeader');
   const maxAge = rule.textOf('MaxAgeSeconds');
   if (
     origins.length === 0 ||
@@ -114,12 +117,15 @@ function readRule(rule: XmlElement): CorsRule {
   }
   refuseTwoWildcards('AllowedOrigin', origins);
   refuseTwoWildcards('AllowedHeader', headers);
+  refuseNoHeaderName('AllowedHeader', headers);
+  refuseWildcards(exposed);
+  refuseNoHeaderName('ExposeHeader', exposed);
   return {
     id,
     origins,
     methods,
     headers,
-    exposed: texts('ExposeHeader'),
+    exposed,
     maxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
   };
 }
@@ -128,6 +134,23 @@ function refuseTwoWildcards(name: string, values: readonly string[]): void {
   const wrong = values.find((value) => value.split('*').length > 2);
   if (wrong !== undefined) {
     throw new S3Error('InvalidRequest', `${name} "${wrong}" can not have more than one wildcard.`);
+  }
+}
+
+function refuseWildcards(exposed: readonly string[]): void {
+  const wrong = exposed.find((value) => value.includes('*'));
+  if (wrong !== undefined) {
+    throw new S3Error(
+      'InvalidRequest',
+      `ExposeHeader "${wrong}" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
+    );
+  }
+}
+
+function refuseNoHeaderName(element: string, names: readonly string[]): void {
+  const wrong = names.find((name) => !HEADER_NAME.test(name));
+  if (wrong !== undefined) {
+    throw new S3Error('InvalidRequest', `${element} "${wrong}" contains invalid character.`);
   }
 }
 

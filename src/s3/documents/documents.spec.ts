@@ -18,6 +18,8 @@ const lifecycle = (inner: string): ReturnType<typeof readLifecycle> =>
     parseXml(Buffer.from(`<LifecycleConfiguration>${inner}</LifecycleConfiguration>`), 'LifecycleConfiguration'),
   );
 
+const ANY_GET = '<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>';
+
 describe('CORS rules', () => {
   const rules = cors(`
     <CORSRule><AllowedOrigin>https://*.example.org</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>
@@ -51,7 +53,11 @@ describe('CORS rules', () => {
     ['<CORSRule><AllowedMethod>GET</AllowedMethod></CORSRule>', 'MalformedXML'],
     ['<CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>PATCH</AllowedMethod></CORSRule>', 'InvalidRequest'],
     ['<CORSRule><AllowedOrigin>*.*</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>', 'InvalidRequest'],
-  ])('refuses %s', (inner, code) => {
+    [`${ANY_GET}<AllowedHeader>X-A, X-B</AllowedHeader></CORSRule>`, 'InvalidRequest'],
+    [`${ANY_GET}<ExposeHeader>ETag:</ExposeHeader></CORSRule>`, 'InvalidRequest'],
+    [`${ANY_GET}<ExposeHeader>x-amz-*</ExposeHeader></CORSRule>`, 'InvalidRequest'],
+    [`${ANY_GET}<AllowedHeader>*</AllowedHeader><ExposeHeader>x-amz-id-2</ExposeHeader></CORSRule>`, 'accepted'],
+  ])('judges %s', (inner, code) => {
     expect(refusal(() => cors(inner))).toBe(code);
   });
 });

@@ -5,7 +5,13 @@ import { contentMd5, multipartChecksum, sentChecksum } from './checksum-headers'
 import { copySourceRange, partNumberOf, readConditions, requestedRange, writeConditions } from './condition-headers';
 import { copySourceOf } from './copy-source';
 import { describingHeaders, metadataOf, tagsOf } from './object-headers';
-import { copySourceCustomerKeyOf, refuseManagedEncryptionOnRead, requestedEncryption } from './sse-headers';
+import {
+  copySourceCustomerKeyOf,
+  customerKeyOf,
+  readingCustomerKeyOf,
+  refuseManagedEncryptionOnRead,
+  requestedEncryption,
+} from './sse-headers';
 
 function kindOf(work: () => unknown): string {
   try {
@@ -61,6 +67,17 @@ describe('encryption headers', () => {
     ['InvalidArgument', { ...CUSTOMER, [`${SSE}-customer-key-md5`]: Buffer.alloc(16).toString('base64') }],
   ])('answers %s to %j', (kind, headers) => {
     expect(kindOf(() => requestedEncryption(headers))).toBe(kind);
+  });
+
+  it('takes a customer key without its MD5 for reads alone, and none with a wrong one', () => {
+    const withMd5 = (md5: string | undefined): IncomingHttpHeaders => ({
+      ...CUSTOMER,
+      [`${SSE}-customer-key-md5`]: md5,
+    });
+    expect(readingCustomerKeyOf(withMd5(undefined))).toEqual({ key: KEY, md5: KEY_MD5 });
+    expect(kindOf(() => readingCustomerKeyOf(withMd5('')))).toBe('InvalidArgument');
+    expect(kindOf(() => readingCustomerKeyOf(withMd5(Buffer.alloc(16).toString('base64'))))).toBe('InvalidArgument');
+    expect(kindOf(() => customerKeyOf(withMd5(undefined)))).toBe('InvalidArgument');
   });
 
   it('refuses managed encryption on reads and half a copy source key', () => {

@@ -59,6 +59,14 @@ export function customerKeyOf(headers: IncomingHttpHeaders): CustomerKey | undef
   return customerKeyUnder(headers, CUSTOMER);
 }
 
+/**
+ * Key of SSE-C for a read, which AWS takes without its MD5 too: a wrong key opens nothing anyway.
+ * @throws S3Error InvalidArgument when the headers are not a valid key
+ */
+export function readingCustomerKeyOf(headers: IncomingHttpHeaders): CustomerKey | undefined {
+  return customerKeyUnder(headers, CUSTOMER, false);
+}
+
 /** Key of SSE-C for the source of a copy. @throws S3Error InvalidArgument */
 export function copySourceCustomerKeyOf(headers: IncomingHttpHeaders): CustomerKey | undefined {
   return customerKeyUnder(headers, COPY_SOURCE_CUSTOMER);
@@ -109,7 +117,7 @@ export function encryptionHeaders(
   });
 }
 
-function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string): CustomerKey | undefined {
+function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string, md5Required = true): CustomerKey | undefined {
   const algorithm = headerOf(headers, `${prefix}algorithm`);
   const key = headerOf(headers, `${prefix}key`);
   const md5 = headerOf(headers, `${prefix}key-md5`);
@@ -123,7 +131,7 @@ function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string): Custome
   if (key === undefined || key === '') {
     throw invalidArgument(`${subject} an appropriate secret key.`, `${prefix}key`);
   }
-  if (md5 === undefined || md5 === '') {
+  if (md5 === '' || (md5 === undefined && md5Required)) {
     throw invalidArgument(`${subject} the client calculated MD5 of the secret key.`, `${prefix}key-md5`);
   }
   const bytes = Buffer.from(key, 'base64');
@@ -131,7 +139,7 @@ function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string): Custome
     throw invalidArgument('The secret key was invalid for the specified algorithm.', `${prefix}key`);
   }
   const digest = createHash('md5').update(bytes).digest();
-  const stated = Buffer.from(md5, 'base64');
+  const stated = md5 === undefined ? digest : Buffer.from(md5, 'base64');
   if (stated.length !== digest.length || !timingSafeEqual(stated, digest)) {
     throw invalidArgument(
       'The calculated MD5 hash of the key did not match the hash that was provided.',
@@ -139,5 +147,5 @@ function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string): Custome
       md5,
     );
   }
-  return { key: bytes, md5 };
+  return { key: bytes, md5: digest.toString('base64') };
 }

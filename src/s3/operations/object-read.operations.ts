@@ -6,7 +6,7 @@ import { encryptionAnswerHeaders, versionHeader } from '../answer-headers';
 import { checksumHeader, checksumHeaders } from '../headers/checksum-headers';
 import { partNumberOf, readConditions, requestedRange } from '../headers/condition-headers';
 import { describingHeaders } from '../headers/object-headers';
-import { customerKeyOf, refuseManagedEncryptionOnRead } from '../headers/sse-headers';
+import { readingCustomerKeyOf, refuseManagedEncryptionOnRead } from '../headers/sse-headers';
 import { responseOverrides } from '../headers/response-overrides';
 import { attributesXml, requestedAttributes } from '../object-attributes';
 import { LifecycleHeaders } from '../lifecycle-headers';
@@ -24,6 +24,7 @@ export class ObjectReadOperations {
     GetObject: (call) => this.get(call),
     HeadObject: (call) => this.head(call),
     GetObjectAttributes: (call) => this.attributes(call),
+    GetObjectTorrent: (call) => this.torrent(call),
   };
 
   constructor(
@@ -79,13 +80,19 @@ export class ObjectReadOperations {
         bucket: call.bucket,
         key: call.key,
         versionId: call.versionId,
-        customerKey: customerKeyOf(call.headers),
+        customerKey: readingCustomerKeyOf(call.headers),
       }),
     );
     return xmlAnswer(attributesXml(info, attributes), {
       'Last-Modified': info.lastModified.toUTCString(),
       ...versionHeader(call, info.versionId),
     });
+  }
+
+  /** AWS made torrents once and has ended that; clients know an object without one by this error. */
+  private async torrent(call: S3Call): Promise<never> {
+    await this.masked(call, this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId }));
+    throw new S3Error('NoSuchKey', 'The object has no torrent.', { Key: call.key });
   }
 
   private commandOf(call: S3Call): GetObjectCommand {
@@ -98,7 +105,7 @@ export class ObjectReadOperations {
       range: requestedRange(headers),
       partNumber: partNumberOf(call.query),
       conditions: readConditions(headers, ''),
-      customerKey: customerKeyOf(headers),
+      customerKey: readingCustomerKeyOf(headers),
       authorizeKey: this.authorizer.keyGuard(call),
     };
   }

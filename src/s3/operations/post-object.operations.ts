@@ -18,7 +18,7 @@ import { emptyAnswer, S3Call, type S3Answer, type S3Handlers } from '../s3-call'
 import { invalidArgument, S3Error } from '../s3-error';
 import { S3Events, writeEvent } from '../s3-events';
 import { parseXml } from '../xml';
-import { textElement, xmlDocument } from '../xml-writer';
+import { plainXmlDocument, textElement } from '../xml-writer';
 
 const MAX_FILE_BYTES = 5 * 1024 ** 3;
 const PLAIN_HEADERS = [
@@ -188,7 +188,7 @@ function answerOf(
       return {
         status: 201,
         headers: { ...all, 'Content-Type': 'application/xml' },
-        body: xmlDocument(
+        body: plainXmlDocument(
           'PostResponse',
           textElement('Location', location) +
             textElement('Bucket', call.bucket) +
