@@ -65,9 +65,10 @@ type ParsedNode = Readonly<Record<string, unknown>>;
  * the predefined ones, at most 16 levels deep. Values are never guessed to be numbers.
  *
  * @param body already limited in size by the caller
+ * @param root any name will do when left out
  * @throws S3Error MalformedXML
  */
-export function parseXml(body: Buffer, root: string): XmlElement {
+export function parseXml(body: Buffer, root?: string): XmlElement {
   let source: string;
   try {
     source = utf8.decode(body);
@@ -88,7 +89,7 @@ export function parseXml(body: Buffer, root: string): XmlElement {
   }
   const elements = elementOf('', nodes, 0).children;
   const [element] = elements;
-  if (element === undefined || elements.length !== 1 || element.name !== root) {
+  if (element === undefined || elements.length !== 1 || (root !== undefined && element.name !== root)) {
     throw new S3Error('MalformedXML');
   }
   return element;

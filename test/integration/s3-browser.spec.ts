@@ -61,6 +61,11 @@ describe('what browsers send', () => {
     return data;
   }
 
+  const without = (data: FormData, ...names: string[]): FormData => {
+    names.forEach((name) => data.delete(name));
+    return data;
+  };
+
   const post = (body: FormData): Promise<Response> =>
     fetch(`${server.endpoint}/${BUCKET}`, { method: 'POST', body, redirect: 'manual' });
 
@@ -93,6 +98,72 @@ describe('what browsers send', () => {
     expect(await stored.Body?.transformToString()).toBe(content);
     const { TagSet } = await server.s3().send(new GetObjectTaggingCommand(address));
     expect(TagSet).toEqual([{ Key: 'a', Value: '1 + 2' }]);
+  });
+
+  it('keeps metadata of any characters, and answers it in words of ASCII as S3 does', async () => {
+    const metadata = {
+      'x-amz-meta-umlauts': 'ÄMÄZÕÑ S3',
+      'x-amz-meta-controls': '\0\x01\x02\x03\x04',
+      'x-amz-meta-literal': '=?UTF-8?B?YWJj?=',
+    };
+    const answer = await post(form({ key: 'uploads/a—b', ...metadata }, 'x'));
+    expect([answer.status, await answer.text()]).toEqual([204, '']);
+    expect(answer.headers.get('location')).toMatch(/\/uploads%2Fa%E2%80%94b$/);
+    const { Metadata } = await server.s3().send(new GetObjectCommand({ Bucket: BUCKET, Key: 'uploads/a—b' }));
+    expect(Metadata).toEqual({
+      umlauts: '=?UTF-8?Q?=C3=84M=C3=84Z=C3=95=C3=91_S3?=',
+      controls: '=?UTF-8?B?AAECAwQ=?=',
+      literal: '=?UTF-8?B?YWJj?=',
+    });
+  });
+
+  it.each([
+    [{ key: 'uploads/a\0b' }, 'key'],
+    [{ key: 'uploads/a', 'Content-Type': 'text/\0' }, 'content-type'],
+    [{ key: 'uploads/a', 'x-amz-meta-ü': '1' }, 'x-amz-meta-ü'],
+  ])('refuses %j, which could not be stored or answered', async (fields, name) => {
+    const answer = await post(form(fields, 'x'));
+    const text = await answer.text();
+    expect([answer.status, text]).toEqual([400, expect.stringContaining('<Code>InvalidArgument</Code>')]);
+    expect(text).toContain(`<ArgumentName>${name}</ArgumentName>`);
+  });
+
+  it('takes a file that comes as a plain field, and then leaves ${filename} as it stands', async () => {
+    const data = form({ key: 'uploads/plain-${filename}' }, '');
+    data.set('file', 'content');
+    expect((await post(data)).status).toBe(204);
+    const stored = await server.s3().send(new GetObjectCommand({ Bucket: BUCKET, Key: 'uploads/plain-${filename}' }));
+    expect(await stored.Body?.transformToString()).toBe('content');
+  });
+
+  it('takes another document than one of tags for no tags, but none that is no XML', async () => {
+    expect((await post(form({ key: 'uploads/tags', tagging: '<Other></Other>' }, 'x'))).status).toBe(204);
+    const { TagSet } = await server.s3().send(new GetObjectTaggingCommand({ Bucket: BUCKET, Key: 'uploads/tags' }));
+    expect(TagSet).toEqual([]);
+    const refused = await post(form({ key: 'uploads/tags', tagging: 'no xml' }, 'x'));
+    expect(await refused.text()).toContain('<Code>MalformedXML</Code>');
+  });
+
+  it('names the field that a signed form lacks, and refuses one that nothing signs', async () => {
+    const lacks = async (...names: string[]): Promise<string> => {
+      const answer = await post(without(form({ key: 'uploads/c' }, 'x'), ...names));
+      return `${answer.status} ${await answer.text()}`;
+    };
+    const message = (name: string): string =>
+      `<Code>InvalidArgument</Code><Message>Bucket POST must contain a field named &apos;${name}&apos;.  If it is specified, please check the order of the fields.</Message><ArgumentName>${name}</ArgumentName><ArgumentValue></ArgumentValue>`;
+    expect(await lacks('x-amz-algorithm', 'x-amz-credential')).toContain(message('X-Amz-Algorithm'));
+    expect(await lacks('x-amz-signature')).toContain(message('X-Amz-Signature'));
+    expect(await lacks('key')).toContain(message('key'));
+    expect(await lacks('x-amz-algorithm', 'x-amz-credential', 'x-amz-date', 'x-amz-signature')).toMatch(
+      /^403 .*<Code>AccessDenied<\/Code><Message>Access Denied<\/Message>/s,
+    );
+  });
+
+  it('tells the size of a file that is too large', async () => {
+    const answer = await post(form({ key: 'uploads/b' }, 'x'.repeat(1_000_007)));
+    expect(await answer.text()).toContain(
+      '<ProposedSize>1000007</ProposedSize><MaxSizeAllowed>1000000</MaxSizeAllowed>',
+    );
   });
 
   it('goes on to where the form says', async () => {

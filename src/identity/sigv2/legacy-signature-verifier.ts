@@ -1,6 +1,6 @@
 import { checkSessionToken, unknownAccessKey } from '../session-token';
 import type { RequestHeaders } from '../sigv4/canonical-request';
-import { SignatureError } from '../sigv4/signature-error';
+import { SignatureError, signatureMismatch } from '../sigv4/signature-error';
 import { timestampMillis } from '../sigv4/signature-parameters';
 import type { CredentialLookup } from '../sigv4/signature-verifier';
 import { signaturesEqual } from '../sigv4/signing-key';
@@ -71,15 +71,7 @@ export async function verifyLegacySignature(
   const holds = (signed: Buffer): boolean =>
     signaturesEqual(legacySignatureOf(credential.secretKey.reveal(), signed), signature);
   if (!holds(stringToSign) && !holds(legacyStringToSign(withSlash(request), expires))) {
-    throw new SignatureError(
-      'SignatureDoesNotMatch',
-      'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-      {
-        AWSAccessKeyId: accessKeyId,
-        SignatureProvided: signature,
-        StringToSign: withoutSecrets(stringToSign.toString('utf8')),
-      },
-    );
+    throw signatureMismatch({ accessKeyId, stringToSign: stringToSign.toString('utf8'), signature });
   }
   return { version: 2, principal: credential.principal, accessKeyId, presigned: expires !== undefined };
 }
@@ -150,9 +142,4 @@ function checkDate(headers: RequestHeaders, clockSkewSeconds: number, now: Date)
 /** boto signs a bucket's path with a slash at its end that it does not send. */
 function withSlash(request: LegacySignedRequest): LegacySignedRequest {
   return request.resourcePath.includes('/', 1) ? request : { ...request, resourcePath: `${request.resourcePath}/` };
-}
-
-/** Keys of SSE-C are among the signed headers and must not reach answers or logs. */
-function withoutSecrets(stringToSign: string): string {
-  return stringToSign.replace(/^(x-amz-[a-z-]*customer-key|x-amz-security-token):.*$/gm, '$1:[redacted]');
 }

@@ -1,7 +1,7 @@
 import { legacySignatureOf } from '../sigv2/legacy-signature';
 import type { Principal } from '../identity.types';
 import { checkSessionToken, unknownAccessKey } from '../session-token';
-import { SignatureError } from './signature-error';
+import { SignatureError, signatureMismatch } from './signature-error';
 import { timestampMillis } from './signature-parameters';
 import type { CredentialLookup, VerificationPolicy } from './signature-verifier';
 import { signatureOf, signaturesEqual, signingKey } from './signing-key';
@@ -14,6 +14,9 @@ export interface VerifiedForm {
   readonly principal: Principal;
   readonly accessKeyId: string;
 }
+
+const FIELDS_OF_FOUR = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Date', 'X-Amz-Signature'];
+const FIELDS_OF_TWO = ['AWSAccessKeyId', 'Signature'];
 
 interface FormCredential {
   readonly version: 2 | 4;
@@ -29,7 +32,7 @@ interface FormCredential {
  * @param fields by lower-case name
  * @param now the server's clock
  * @returns undefined when the form has no policy, and so no signer
- * @throws SignatureError
+ * @throws SignatureError `AccessDenied` when nothing signs the policy, `InvalidArgument` for a field that is missing
  */
 export async function verifyFormSignature(
   fields: ReadonlyMap<string, string>,
@@ -41,18 +44,14 @@ export async function verifyFormSignature(
   if (policy === undefined) {
     return undefined;
   }
-  const form = fields.has('x-amz-algorithm') ? versionFour(fields, policy, verification) : versionTwo(fields, policy);
+  const form = formCredential(fields, policy, verification);
   const credential = await lookup(form.accessKeyId);
   if (credential === undefined || credential.status !== 'enabled') {
     throw unknownAccessKey(form.accessKeyId);
   }
   checkSessionToken(credential, [fields.get('x-amz-security-token')], now);
   if (!signaturesEqual(form.expected(credential.secretKey.reveal()), form.signature)) {
-    throw new SignatureError(
-      'SignatureDoesNotMatch',
-      'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-      { AWSAccessKeyId: form.accessKeyId, StringToSign: policy, SignatureProvided: form.signature },
-    );
+    throw signatureMismatch({ accessKeyId: form.accessKeyId, stringToSign: policy, signature: form.signature });
   }
   return {
     version: form.version,
@@ -63,15 +62,29 @@ export async function verifyFormSignature(
   };
 }
 
+function formCredential(
+  fields: ReadonlyMap<string, string>,
+  policy: string,
+  verification: VerificationPolicy,
+): FormCredential {
+  if (FIELDS_OF_FOUR.some((name) => fields.has(name.toLowerCase()))) {
+    return versionFour(fields, policy, verification);
+  }
+  if (FIELDS_OF_TWO.some((name) => fields.has(name.toLowerCase()))) {
+    return versionTwo(fields, policy);
+  }
+  throw new SignatureError('AccessDenied', 'Access Denied');
+}
+
 function versionFour(
   fields: ReadonlyMap<string, string>,
   policy: string,
   verification: VerificationPolicy,
 ): FormCredential {
-  if (required(fields, 'x-amz-algorithm') !== 'AWS4-HMAC-SHA256') {
+  if (requiredField(fields, 'X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') {
     throw new SignatureError('InvalidArgument', 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
   }
-  const parts = required(fields, 'x-amz-credential').split('/');
+  const parts = requiredField(fields, 'X-Amz-Credential').split('/');
   const [terminator, service, region, date] = parts.slice(-4).reverse();
   const accessKeyId = parts.slice(0, -4).join('/');
   const wellFormed = accessKeyId !== '' && terminator === 'aws4_request' && date !== undefined && /^\d{8}$/.test(date);
@@ -81,7 +94,7 @@ function versionFour(
       `The X-Amz-Credential field is not of the form "<YOUR-AKID>/YYYYMMDD/${verification.region}/s3/aws4_request".`,
     );
   }
-  const timestamp = required(fields, 'x-amz-date');
+  const timestamp = requiredField(fields, 'X-Amz-Date');
   if (Number.isNaN(timestampMillis(timestamp)) || !timestamp.startsWith(date)) {
     throw new SignatureError(
       'InvalidArgument',
@@ -91,7 +104,7 @@ function versionFour(
   return {
     version: 4,
     accessKeyId,
-    signature: required(fields, 'x-amz-signature'),
+    signature: requiredField(fields, 'X-Amz-Signature'),
     expected: (secret) => signatureOf(signingKey(secret, date, region, service ?? '', accessKeyId), policy),
   };
 }
@@ -99,19 +112,25 @@ function versionFour(
 function versionTwo(fields: ReadonlyMap<string, string>, policy: string): FormCredential {
   return {
     version: 2,
-    accessKeyId: required(fields, 'awsaccesskeyid'),
-    signature: required(fields, 'signature'),
+    accessKeyId: requiredField(fields, 'AWSAccessKeyId'),
+    signature: requiredField(fields, 'Signature'),
     expected: (secret) => legacySignatureOf(secret, policy),
   };
 }
 
-function required(fields: ReadonlyMap<string, string>, name: string): string {
-  const value = fields.get(name);
+/**
+ * A field that a form must have.
+ *
+ * @param name as S3 spells it; forms may spell it in any case
+ * @throws SignatureError `InvalidArgument`
+ */
+export function requiredField(fields: ReadonlyMap<string, string>, name: string): string {
+  const value = fields.get(name.toLowerCase());
   if (value === undefined || value === '') {
     throw new SignatureError(
       'InvalidArgument',
-      `Bucket POST must contain a field named '${name}'. If it is specified, please check the order of the fields.`,
-      { ArgumentName: name },
+      `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+      { ArgumentName: name, ArgumentValue: '' },
     );
   }
   return value;

@@ -5,6 +5,7 @@ import * as aws4 from 'aws4';
 import * as fc from 'fast-check';
 import { Secret } from '../../common/secret';
 import type { Credential } from '../identity.types';
+import { sessionTokenDigest } from '../session-token';
 import { uriEncode } from './canonical-request';
 import { SignatureError } from './signature-error';
 import { verifySignature, type VerifiableRequest, type VerificationPolicy } from './signature-verifier';
@@ -245,14 +246,27 @@ describe('verifySignature', () => {
     expect(await kindOf(requestOf('GET', '/bucket/key', { Host: 'h' }))).toBe('anonymous');
   });
 
-  it('keeps customer keys out of the error', async () => {
+  it('shows what should have been signed, but neither customer keys nor session tokens', async () => {
     const name = 'x-amz-server-side-encryption-customer-key';
-    const request = sign('PUT', '/bucket/key', { [name]: 'c2VjcmV0LWtleQ==' });
-    const failure = verifySignature({ ...request, method: 'GET' }, POLICY, lookup, NOW);
-    await expect(failure).rejects.toMatchObject({ kind: 'SignatureDoesNotMatch' });
-    await failure.catch((error: SignatureError) =>
-      expect(JSON.stringify(error.details)).not.toContain('c2VjcmV0LWtleQ=='),
+    const request = sign('PUT', '/bucket/key?X-Amz-Security-Token=c2Vzc2lvbg%3D%3D&partNumber=1', {
+      [name]: 'c2VjcmV0LWtleQ==',
+    });
+    const session = { tokenDigest: sessionTokenDigest('c2Vzc2lvbg=='), expiresAt: new Date(NOW.getTime() + 1000) };
+    const temporary = (): Promise<Credential> => Promise.resolve({ ...CREDENTIAL, session });
+    const failure = await verifySignature({ ...request, method: 'GET' }, POLICY, temporary, NOW).then(
+      () => undefined,
+      (error: SignatureError) => error,
     );
+    const { kind, details } = failure as SignatureError;
+    const textOf = (bytes: string | undefined): string =>
+      Buffer.from((bytes ?? '').replaceAll(' ', ''), 'hex').toString('utf8');
+    expect(kind).toBe('SignatureDoesNotMatch');
+    expect(details['CanonicalRequest']).toContain('\nX-Amz-Security-Token=[redacted]&partNumber=1\n');
+    expect(details['CanonicalRequest']).toContain(`\n${name}:[redacted]\n`);
+    expect(textOf(details['CanonicalRequestBytes'])).toBe(details['CanonicalRequest']);
+    expect(details['StringToSignBytes']).toMatch(/^41 57 53 34 2d /);
+    expect(textOf(details['StringToSignBytes'])).toBe(details['StringToSign']);
+    expect(details['SignatureProvided']).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('verifies over the body hash where the face has read the body and no header names it', async () => {

@@ -7,7 +7,7 @@ import {
   type CanonicalReading,
   type SignedRequest,
 } from './canonical-request';
-import { SignatureError } from './signature-error';
+import { SignatureError, signatureMismatch } from './signature-error';
 import { signatureParameters, timestampMillis, type SignatureParameters } from './signature-parameters';
 import { signatureOf, signaturesEqual, signingKey } from './signing-key';
 
@@ -124,16 +124,12 @@ function verifyAgainst(
   if (others.some((reading) => attempt(reading).matches)) {
     return;
   }
-  throw new SignatureError(
-    'SignatureDoesNotMatch',
-    'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-    {
-      AWSAccessKeyId: parameters.accessKeyId,
-      StringToSign: strict.stringToSign,
-      SignatureProvided: parameters.signature,
-      CanonicalRequest: withoutSecrets(Buffer.from(strict.canonical, 'latin1').toString('utf8')),
-    },
-  );
+  throw signatureMismatch({
+    accessKeyId: parameters.accessKeyId,
+    stringToSign: strict.stringToSign,
+    signature: parameters.signature,
+    canonicalRequest: Buffer.from(strict.canonical, 'latin1').toString('utf8'),
+  });
 }
 
 function checkScope(parameters: SignatureParameters, policy: VerificationPolicy): void {
@@ -239,9 +235,4 @@ function payloadHashOf(parameters: SignatureParameters, request: VerifiableReque
     throw new SignatureError('InvalidRequest', 'The x-amz-content-sha256 header does not match the body.');
   }
   return stated;
-}
-
-/** The canonical request helps a client debug its signer, but keys of SSE-C that it signs must not reach answers or logs. */
-function withoutSecrets(canonical: string): string {
-  return canonical.replace(/^(x-amz-[a-z-]*customer-key|x-amz-security-token):.*$/gm, '$1:[redacted]');
 }

@@ -17,7 +17,7 @@ function part(name: string, value: string, more = ''): string {
   return `--frontier\r\nContent-Disposition: form-data; name="${name}"${more}\r\n\r\n${value}\r\n`;
 }
 
-async function read(text: string, size = 7, type = TYPE): Promise<{ fields: object; name: string; file: string }> {
+async function read(text: string, size = 7, type = TYPE): Promise<{ fields: object; name?: string; file: string }> {
   const form = await readMultipartForm(pieces(text, size), type);
   const file: Buffer[] = [];
   for await (const piece of form.file) {
@@ -39,6 +39,11 @@ describe('readMultipartForm', () => {
   it('gives fields, file name and file, and ignores what follows the file', async () => {
     const text = `${part('key', 'a/${filename}')}${part('Key', 'second')}${part('file', 'x\r\n--frontie', '; filename="C:\\dir\\ü%22.txt"')}${part('submit', 'go')}--frontier--\r\n`;
     expect(await read(text)).toEqual({ fields: { key: 'a/${filename}' }, name: 'ü".txt', file: 'x\r\n--frontie' });
+  });
+
+  it('knows a file without a name from one that has an empty one', async () => {
+    expect((await read(`${part('file', 'x')}--frontier--`)).name).toBeUndefined();
+    expect((await read(`${part('file', 'x', '; filename=""')}--frontier--`)).name).toBe('');
   });
 
   it('reads any file byte for byte, however the body is cut', async () => {
@@ -129,12 +134,22 @@ describe('checkPostPolicy', () => {
       { 'content-type': 'image/png,text/html' },
       'AccessDenied',
     ],
+    ['a condition without $', [...BASE, ['eq', 'key', 'user/a']], {}, 'AccessDenied'],
+    ['a range of words', [...BASE, ['content-length-range', 'test', '10']], {}, 'AccessDenied'],
     ['no conditions', [], {}, 'InvalidPolicyDocument'],
     ['an unknown operator', [...BASE, ['ends-with', '$key', 'x']], {}, 'InvalidPolicyDocument'],
     ['half a range', [...BASE, ['content-length-range', 0]], {}, 'InvalidPolicyDocument'],
-    ['a range of words', [...BASE, ['content-length-range', -1, 'many']], {}, 'InvalidPolicyDocument'],
+    ['two conditions in one', [{ bucket: 'b', key: 'user/a' }], {}, 'InvalidPolicyDocument'],
   ])('refuses %s', async (_, conditions, more, code) => {
     expect(await refusal(() => checkPostPolicy(policy(conditions), fields(more), NOW))).toBe(code);
+  });
+
+  it('names the condition that failed as it stands', () => {
+    const check = (condition: unknown): unknown => checkPostPolicy(policy([...BASE, condition]), fields(), NOW);
+    const failed = 'Invalid according to Policy: Policy Condition failed:';
+    expect(() => check(['eq', '$ACL', 'x'])).toThrow(`${failed} ["eq", "$acl", "x"]`);
+    expect(() => check(['eq', 'acl', 'x'])).toThrow(`${failed} ["eq", "acl", "x"]`);
+    expect(() => check(['content-length-range', 'a', 2])).toThrow(`${failed} ["content-length-range", "a", "2"]`);
   });
 
   it('refuses an expired, an undated and an unreadable policy', async () => {

@@ -10,7 +10,8 @@ const FILE = 'file';
 export interface MultipartForm {
   /** Values by lower-case name; of equal names the first. */
   readonly fields: ReadonlyMap<string, string>;
-  readonly fileName: string;
+  /** Without any folder; undefined when the file came as a field like any other. */
+  readonly fileName?: string;
   readonly fileType?: string;
   /** To be read once; fails with S3Error when the form ends early. */
   readonly file: AsyncIterable<Buffer>;
@@ -140,7 +141,7 @@ function boundaryOf(contentType: string): string {
   return boundary;
 }
 
-function partOf(headers: string): { name: string; fileName: string; type?: string } {
+function partOf(headers: string): { name: string; fileName?: string; type?: string } {
   const disposition = /^content-disposition:\s*form-data(.*)$/im.exec(headers)?.[1] ?? '';
   const name = parameterOf(disposition, 'name');
   if (name === undefined) {
@@ -148,7 +149,7 @@ function partOf(headers: string): { name: string; fileName: string; type?: strin
   }
   return {
     name: name.toLowerCase(),
-    fileName: (parameterOf(disposition, 'filename') ?? '').replace(/^.*[\\/]/s, ''),
+    fileName: parameterOf(disposition, 'filename')?.replace(/^.*[\\/]/s, ''),
     type: /^content-type:[ \t]*(\S.*?)[ \t]*$/im.exec(headers)?.[1],
   };
 }

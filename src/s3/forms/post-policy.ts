@@ -11,7 +11,15 @@ const FREE = new Set(['policy', 'x-amz-signature', 'signature', 'awsaccesskeyid'
 /** What can do no harm: fields meant to be ignored, and checksums, which only make a form fail. */
 const FREE_PREFIXES = ['x-ignore-', 'x-amz-checksum-'];
 
-type Condition = readonly [operator: 'eq' | 'starts-with', field: string, value: string];
+/** A condition on a field; without its `$` the field can be none of the form, so that the condition never holds. */
+interface Condition {
+  readonly operator: 'eq' | 'starts-with';
+  /** As stated, for the refusal. */
+  readonly stated: string;
+  /** Lower-case name; undefined without the `$`. */
+  readonly field: string | undefined;
+  readonly value: string;
+}
 
 /**
  * Checks a form against the policy its signer allowed it by: not expired, every condition met, and no field beyond them.
@@ -48,14 +56,11 @@ export function checkPostPolicy(
   if (expires <= now.getTime()) {
     throw denied('Policy expired.');
   }
-  for (const [operator, field, value] of conditions) {
-    const actual = fields.get(field) ?? '';
-    const holds = operator === 'eq' ? fields.has(field) && actual === value : startsWith(field, actual, value);
-    if (!holds) {
-      throw denied(`Policy Condition failed: ["${operator}", "$${field}", "${value}"]`);
-    }
+  const failed = conditions.find((condition) => !holds(condition, fields));
+  if (failed !== undefined) {
+    throw conditionFailed([failed.operator, failed.stated, failed.value]);
   }
-  const named = new Set(conditions.map(([, field]) => field));
+  const named = new Set(conditions.map(({ field }) => field));
   const extra = [...fields.keys()].filter(
     (field) => !named.has(field) && !FREE.has(field) && !FREE_PREFIXES.some((prefix) => field.startsWith(prefix)),
   );
@@ -63,6 +68,14 @@ export function checkPostPolicy(
     throw denied(`Extra input fields: ${extra.join(', ')}`);
   }
   return bounds;
+}
+
+function holds({ operator, field, value }: Condition, fields: ReadonlyMap<string, string>): boolean {
+  if (field === undefined) {
+    return false;
+  }
+  const actual = fields.get(field);
+  return operator === 'eq' ? actual === value : startsWith(field, actual ?? '', value);
 }
 
 /** A field that is missing counts as empty, so an empty prefix is how a policy makes a field optional. */
@@ -88,10 +101,11 @@ function conditionsOf(condition: unknown): Condition[] {
   if (Array.isArray(condition)) {
     const [operator, field, value] = condition as readonly unknown[];
     const name = isNamed(operator, 'eq') ? 'eq' : isNamed(operator, 'starts-with') ? 'starts-with' : undefined;
-    if (name === undefined || typeof field !== 'string' || !field.startsWith('$') || typeof value !== 'string') {
+    if (name === undefined || typeof field !== 'string' || typeof value !== 'string') {
       throw invalid('Invalid Policy: Invalid condition.');
     }
-    return [[name, field.slice(1).toLowerCase(), value]];
+    const known = field.startsWith('$') ? field.slice(1).toLowerCase() : undefined;
+    return [{ operator: name, stated: known === undefined ? field : `$${known}`, field: known, value }];
   }
   if (typeof condition !== 'object' || condition === null) {
     throw invalid('Invalid Policy: Invalid condition.');
@@ -106,7 +120,8 @@ function conditionsOf(condition: unknown): Condition[] {
     if (typeof value !== 'string') {
       throw invalid('Invalid Policy: Invalid Simple-Condition: value must be a string.');
     }
-    return ['eq', field.toLowerCase(), value] as const;
+    const known = field.toLowerCase();
+    return { operator: 'eq', stated: `$${known}`, field: known, value } as const;
   });
 }
 
@@ -114,14 +129,22 @@ function boundsOf(condition: readonly unknown[]): FileBounds {
   const [least, most] = condition
     .slice(1)
     .map((bound) => (bound === '' || bound === null ? Number.NaN : Number(bound)));
-  if (condition.length !== 3 || !Number.isInteger(least) || !Number.isInteger(most) || (least as number) < 0) {
+  if (condition.length !== 3) {
     throw invalid('Invalid Policy: Invalid content-length-range.');
+  }
+  if (!Number.isInteger(least) || !Number.isInteger(most) || (least as number) < 0) {
+    throw conditionFailed(condition);
   }
   return { least: least as number, most: most as number };
 }
 
 function isNamed(operator: unknown, name: string): boolean {
   return typeof operator === 'string' && operator.toLowerCase() === name;
+}
+
+function conditionFailed(condition: readonly unknown[]): S3Error {
+  const parts = condition.map((part) => (typeof part === 'string' ? `"${part}"` : `"${JSON.stringify(part)}"`));
+  return denied(`Policy Condition failed: [${parts.join(', ')}]`);
 }
 
 function invalid(message: string): S3Error {

@@ -36,8 +36,3 @@ export function toHeaderValue(text: string): string | undefined {
   }
   return FORBIDDEN.test(text) ? undefined : Buffer.from(text, 'utf8').toString('latin1');
 }
-
-/** Text as RFC 2047 puts it into a header that may only hold ASCII. */
-export function toEncodedWord(text: string): string {
-  return ASCII.test(text) ? text : `=?UTF-8?B?${Buffer.from(text, 'utf8').toString('base64')}?=`;
-}

@@ -1,13 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { restoredUntil } from '../../object-storage/archive';
 import type { ObjectInfo, ObjectMetadata } from '../../object-storage/object-storage.types';
-import { S3Error } from '../s3-error';
-import { headerText, textHeaderOf, toEncodedWord, toHeaderValue } from './header-values';
+import { invalidArgument, S3Error } from '../s3-error';
+import { fromEncodedWords, toEncodedWords } from './encoded-words';
+import { headerText, textHeaderOf, toHeaderValue } from './header-values';
 import { lockHeaders } from './lock-headers';
 import { parseTaggingHeader } from './tag-rules';
 
 const META_PREFIX = 'x-amz-meta-';
 const MAX_METADATA_BYTES = 2048;
+/** What a header may be named (RFC 9110, section 5.6.2). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const DEFAULT_CONTENT_TYPE = 'binary/octet-stream';
 const STORAGE_CLASSES = new Set([
   'STANDARD',
@@ -22,9 +25,11 @@ const STORAGE_CLASSES = new Set([
 
 /**
  * Standard headers and user metadata of a write. `aws-chunked` is a coding of the transfer and not stored.
- * @throws S3Error MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation
+ *
+ * @param source of a header, encoded words (RFC 2047) are read; a form means its text as it stands
+ * @throws S3Error MetadataTooLarge, InvalidStorageClass, InvalidRedirectLocation, InvalidArgument
  */
-export function metadataOf(headers: IncomingHttpHeaders): ObjectMetadata {
+export function metadataOf(headers: IncomingHttpHeaders, source: 'header' | 'form' = 'header'): ObjectMetadata {
   return {
     contentType: textHeaderOf(headers, 'content-type'),
     contentEncoding: storedContentEncoding(textHeaderOf(headers, 'content-encoding')),
@@ -33,7 +38,7 @@ export function metadataOf(headers: IncomingHttpHeaders): ObjectMetadata {
     cacheControl: textHeaderOf(headers, 'cache-control'),
     expires: textHeaderOf(headers, 'expires'),
     ...placementOf(headers),
-    user: userMetadataOf(headers),
+    user: userMetadataOf(headers, source),
   };
 }
 
@@ -84,7 +89,7 @@ export function describingHeaders(info: ObjectInfo): Record<string, string> {
     headers['x-amz-restore'] = `ongoing-request="false", expiry-date="${until.toUTCString()}"`;
   }
   for (const name in metadata.user) {
-    headers[META_PREFIX + name] = toEncodedWord(metadata.user[name] as string);
+    headers[META_PREFIX + name] = toEncodedWords(metadata.user[name] as string);
   }
   Object.assign(headers, lockHeaders(metadata.lock));
   const tags = info.tags === undefined ? 0 : Object.keys(info.tags).length;
@@ -101,15 +106,20 @@ function put(headers: Record<string, string>, name: string, text: string | undef
   }
 }
 
-function userMetadataOf(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+function userMetadataOf(headers: IncomingHttpHeaders, source: 'header' | 'form'): Readonly<Record<string, string>> {
   const user: Record<string, string> = {};
   let size = 0;
   for (const name in headers) {
     if (name.startsWith(META_PREFIX)) {
       const value = headers[name];
-      const text = headerText(Array.isArray(value) ? value.join(',') : (value ?? ''));
+      const sent = headerText(Array.isArray(value) ? value.join(',') : (value ?? ''));
+      const text = source === 'form' ? sent : fromEncodedWords(sent);
       const key = name.slice(META_PREFIX.length);
-      user[key] = text;
+      if (!TOKEN.test(name)) {
+        throw invalidArgument('Metadata names must be characters that a header name can have.', name);
+      }
+      // A NUL, which the database cannot hold, is kept in the form in which it is answered.
+      user[key] = text.includes('\0') ? toEncodedWords(text) : text;
       size += key.length + Buffer.byteLength(text, 'utf8');
     }
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { requiredField } from '../../identity/sigv4/form-signature';
 import type { WriteResult } from '../../object-storage/object-storage.types';
 import { ObjectService } from '../../object-storage/object.service';
 import { AclRequests } from '../acl-requests';
@@ -21,6 +22,8 @@ import { parseXml } from '../xml';
 import { plainXmlDocument, textElement } from '../xml-writer';
 
 const MAX_FILE_BYTES = 5 * 1024 ** 3;
+/** How far a file beyond its bounds is still read, to tell its size. */
+const MAX_COUNTED_EXCESS = 16 * 1024 ** 2;
 const PLAIN_HEADERS = [
   'cache-control',
   'content-type',
@@ -93,7 +96,7 @@ export class PostObjectOperations {
           stream: file,
           expectation: { length: limit, lengthIsLimit: true, checksum: sentChecksum(headers, []) },
         },
-        metadata: metadataOf(headers),
+        metadata: metadataOf(headers, 'form'),
         lock: lockOf(headers),
         encryption,
         authorizeKey: this.authorizer.keyGuard(call),
@@ -111,14 +114,13 @@ export class PostObjectOperations {
   }
 }
 
-/** The fields as policies see them: the bucket added, and the file's name put into the key. */
+/** The fields as policies see them: the bucket added, and the file's name, where it has one, put into the key. */
 function completeFields(form: MultipartForm, bucket: string): ReadonlyMap<string, string> {
-  const key = form.fields.get('key')?.replaceAll('${filename}', form.fileName);
-  if (key === undefined || key === '') {
-    throw invalidArgument(
-      "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
-      'key',
-    );
+  const stated = requiredField(form.fields, 'key');
+  const { fileName } = form;
+  const key = fileName === undefined ? stated : stated.replaceAll('${filename}', () => fileName);
+  if (key.includes('\0')) {
+    throw invalidArgument('A key cannot hold U+0000.', 'key');
   }
   return new Map([...form.fields, ['key', key], ['bucket', bucket]]);
 }
@@ -128,6 +130,9 @@ function headersOf(fields: ReadonlyMap<string, string>): IncomingHttpHeaders {
   const headers: IncomingHttpHeaders = {};
   for (const [name, value] of fields) {
     if (PLAIN_HEADERS.includes(name) || (name.startsWith('x-amz-') && !SIGNING_FIELDS.has(name))) {
+      if (value.includes('\0') && !name.startsWith('x-amz-meta-')) {
+        throw invalidArgument('A field other than metadata cannot hold U+0000.', name);
+      }
       // Header values are the bytes of the wire, one character each.
       headers[name] = Buffer.from(value, 'utf8').toString('latin1');
     }
@@ -143,8 +148,10 @@ function headersOf(fields: ReadonlyMap<string, string>): IncomingHttpHeaders {
   return headers;
 }
 
+/** Another document than one of tags has none, as S3 takes it. */
 function taggingHeader(document: string): string {
-  const tags = parseXml(Buffer.from(document), 'Tagging').child('TagSet')?.all('Tag') ?? [];
+  const tagging = parseXml(Buffer.from(document));
+  const tags = tagging.name === 'Tagging' ? (tagging.child('TagSet')?.all('Tag') ?? []) : [];
   return tags
     .map((tag) => `${encodeURIComponent(tag.required('Key'))}=${encodeURIComponent(tag.required('Value'))}`)
     .join('&');
@@ -155,10 +162,15 @@ async function* bounded(file: AsyncIterable<Buffer>, bounds: FileBounds | undefi
   let size = 0;
   for await (const chunk of file) {
     size += chunk.length;
-    if (size > most) {
-      throw new S3Error('EntityTooLarge', undefined, { MaxSizeAllowed: String(most) });
+    if (size - most > MAX_COUNTED_EXCESS) {
+      throw tooLarge(most);
     }
-    yield chunk;
+    if (size <= most) {
+      yield chunk;
+    }
+  }
+  if (size > most) {
+    throw tooLarge(most, size);
   }
   if (size < (bounds?.least ?? 0)) {
     throw new S3Error('EntityTooSmall', undefined, {
@@ -168,6 +180,12 @@ async function* bounded(file: AsyncIterable<Buffer>, bounds: FileBounds | undefi
   }
 }
 
+/** @param size bytes of the file, when it was read to its end */
+function tooLarge(most: number, size?: number): S3Error {
+  const proposed: Record<string, string> = size === undefined ? {} : { ProposedSize: String(size) };
+  return new S3Error('EntityTooLarge', undefined, { ...proposed, MaxSizeAllowed: String(most) });
+}
+
 function answerOf(
   call: S3Call,
   fields: ReadonlyMap<string, string>,
@@ -175,7 +193,8 @@ function answerOf(
 ): S3Answer {
   const etag = `"${result.etag}"`;
   const path = call.request.hostBucket ? '' : `/${call.bucket}`;
-  const location = `http://${call.http.headers.host ?? ''}${path}/${encodeURIComponent(call.key)}`;
+  const scheme = 'encrypted' in call.http.socket ? 'https' : 'http';
+  const location = `${scheme}://${call.http.headers.host ?? ''}${path}/${encodeURIComponent(call.key)}`;
   const all = { ...headers, ETag: etag, Location: location };
   const redirect = redirection(fields.get('success_action_redirect') ?? fields.get('redirect'), call, etag);
   if (redirect !== undefined) {
