@@ -85,6 +85,12 @@ describe('the front door', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
+  it('answers a whole request whatever comes after it, and ends the connection then', async () => {
+    const socket = open();
+    socket.write('PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nbar');
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 .*\r\nConnection: close\r\n.*administration$/s);
+  });
+
   it('refuses what is no HTTP, and headers without end', async () => {
     const nonsense = open();
     nonsense.write('nonsense\r\n\r\n');

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Settings } from '../settings/settings';
 import { keepCertificateFresh, readCertificate } from './tls-certificate';
 
@@ -64,7 +64,9 @@ export function createFrontDoor(
     keepCertificateFresh(server, settings.tls);
   }
   server.setTimeout(limits.idle);
+  const lastResponses = new WeakMap<Duplex, ServerResponse>();
   const serve = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    lastResponses.set(request.socket, response);
     if (isAdministration(request.url ?? '/')) {
       if (expectsContinue) {
         response.writeContinue();
@@ -84,7 +86,14 @@ export function createFrontDoor(
   // An expectation that nobody knows is as none, as for S3.
   server.on('checkExpectation', serveAtOnce);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => serve(request, response, true));
-  server.on('clientError', refuseUnreadable);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const response = lastResponses.get(socket);
+    if (response?.req.complete === true && !response.writableFinished) {
+      endAfter(response, socket);
+    } else {
+      refuseUnreadable(error, socket);
+    }
+  });
   return server;
 }
 
@@ -140,7 +149,13 @@ function limitBody(request: IncomingMessage, millis: number): void {
   request.once('end', stop).once('close', stop);
 }
 
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What follows a whole request, as when its stated length was too small, does not take that request its answer. */
+function endAfter(response: ServerResponse, socket: Duplex): void {
+  response.shouldKeepAlive = false;
+  response.once('finish', () => socket.end());
+}
+
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
