@@ -69,7 +69,10 @@ export class BodyVerifier {
     }
     const md5 = this.md5?.digest();
     if (this.expectation.md5 !== undefined && !md5?.equals(this.expectation.md5)) {
-      throw storageError('BadDigest');
+      throw storageError('BadDigest', {
+        ExpectedDigest: this.expectation.md5.toString('base64'),
+        CalculatedDigest: md5?.toString('base64') ?? '',
+      });
     }
     const digests = new Map([...this.checksums].map(([algorithm, hash]) => [algorithm, hash.digest()]));
     const sha256 = this.sha256?.digest() ?? digests.get('SHA256');

@@ -99,8 +99,11 @@ export class BucketService implements BucketServiceContract {
   async delete(name: string): Promise<void> {
     assertPossibleBucket(name);
     const outcome = await this.buckets.delete(name);
+    if (outcome === 'missing') {
+      throw storageError('NoSuchBucket', { BucketName: name });
+    }
     if (outcome !== 'deleted') {
-      throw storageError(outcome === 'missing' ? 'NoSuchBucket' : 'BucketNotEmpty', { BucketName: name });
+      throw await this.notEmpty(name);
     }
     await this.documents.changed(name);
   }
@@ -131,7 +134,10 @@ export class BucketService implements BucketServiceContract {
   async setVersioning(name: string, state: 'enabled' | 'suspended'): Promise<void> {
     const { objectLock } = await this.require(name);
     if (state === 'suspended' && objectLock !== undefined) {
-      throw new StorageError('InvalidBucketState', 'Versioning cannot be suspended on a bucket with object lock.');
+      throw new StorageError(
+        'InvalidBucketState',
+        'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
+      );
     }
     assertFound(await this.buckets.setVersioning(name, state), name);
   }
@@ -151,6 +157,13 @@ export class BucketService implements BucketServiceContract {
       ? this.buckets.deleteDocument(name, document)
       : this.buckets.putDocument(name, document, content));
     await this.documents.changed(name);
+  }
+
+  private async notEmpty(name: string): Promise<StorageError> {
+    const error = storageError('BucketNotEmpty', { BucketName: name });
+    const versioned = ((await this.buckets.find(name))?.versioning ?? 'unversioned') !== 'unversioned';
+    const message = `${error.message}. You must delete all versions in the bucket.`;
+    return versioned ? new StorageError('BucketNotEmpty', message, { details: error.details }) : error;
   }
 
   private async require(name: string): Promise<StoredBucket> {

@@ -52,6 +52,11 @@ const SEQUENCE: Statement = {
   text: `SELECT seq FROM object_version WHERE bucket_id = $1 AND key = $2 AND version_id = $3`,
 };
 
+const UPLOAD_KEY: Statement = {
+  name: 'listing.upload-key',
+  text: `SELECT key FROM multipart_upload WHERE bucket_id = $1 AND id = $2`,
+};
+
 /** The part of a bucket that one page of a listing looks at. */
 export interface Page {
   readonly bucketId: number;
@@ -114,6 +119,12 @@ export class ListingRepository {
     return page.delimiter
       ? this.database.query(UPLOADS.delimited, parameters)
       : this.database.query(UPLOADS.flat, parameters.slice(0, RANGE_PARAMETERS));
+  }
+
+  /** The key that an upload is for; undefined when there is no such upload, or no more. */
+  async keyOfUpload(bucketId: number, uploadId: string): Promise<string | undefined> {
+    const [row] = await this.database.query<{ key: string }>(UPLOAD_KEY, [bucketId, uploadId]);
+    return row?.key;
   }
 
   /** The place of a version in its key's history, for version listings that continue after it. */

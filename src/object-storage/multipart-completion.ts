@@ -58,16 +58,20 @@ export function assemble(
   uploaded: readonly PartRow[],
   checksum: UploadChecksum,
 ): AssembledObject {
-  assertOrder(command.parts);
+  assertOrder(command.uploadId, command.parts);
   const byNumber = new Map(uploaded.map((part) => [part.number, part]));
   if (checksum.requested && checksum.type === 'COMPOSITE') {
     assertChecksums(command.parts, checksum);
   }
-  const chosen = command.parts.map((part) => matchingPart(part, byNumber.get(part.partNumber), checksum));
+  const chosen = command.parts.map((part) =>
+    matchingPart(command.uploadId, part, byNumber.get(part.partNumber), checksum),
+  );
   assertSizes(chosen);
   const size = chosen.reduce((sum, part) => sum + Number(part.size), 0);
   if (command.objectSize !== undefined && command.objectSize !== size) {
-    throw invalidRequest('The provided x-amz-mp-object-size header does not match what was computed.');
+    throw invalidRequest(
+      `The provided 'x-amz-mp-object-size' header value ${command.objectSize} does not match what was computed: ${size}`,
+    );
   }
   const value = objectChecksum(chosen, checksum);
   assertObjectChecksum(command, checksum, value);
@@ -79,13 +83,13 @@ export function assemble(
   };
 }
 
-function assertOrder(parts: readonly RequestedPart[]): void {
+function assertOrder(uploadId: string, parts: readonly RequestedPart[]): void {
   if (parts.length === 0) {
-    throw new StorageError('MalformedXML', 'A multipart upload cannot be completed without parts.');
+    throw new StorageError('MalformedXML', '');
   }
   parts.reduce((last, { partNumber }) => {
     if (partNumber <= last) {
-      throw storageError('InvalidPartOrder');
+      throw storageError('InvalidPartOrder', { UploadId: uploadId });
     }
     return partNumber;
   }, 0);
@@ -101,7 +105,12 @@ function assertChecksums(parts: readonly RequestedPart[], { algorithm }: UploadC
   }
 }
 
-function matchingPart(requested: RequestedPart, uploaded: PartRow | undefined, checksum: UploadChecksum): PartRow {
+function matchingPart(
+  uploadId: string,
+  requested: RequestedPart,
+  uploaded: PartRow | undefined,
+  checksum: UploadChecksum,
+): PartRow {
   const sent = requested.checksum;
   const comparable = sent !== undefined && (checksum.requested || sent.algorithm === checksum.algorithm);
   if (comparable && sent.algorithm !== checksum.algorithm) {
@@ -112,7 +121,11 @@ function matchingPart(requested: RequestedPart, uploaded: PartRow | undefined, c
   }
   const sameChecksum = !comparable || sent.value === uploaded?.checksum;
   if (uploaded === undefined || uploaded.etag !== requested.etag || !sameChecksum) {
-    throw storageError('InvalidPart', { PartNumber: String(requested.partNumber), ETag: requested.etag });
+    throw storageError('InvalidPart', {
+      UploadId: uploadId,
+      PartNumber: String(requested.partNumber),
+      ETag: requested.etag,
+    });
   }
   return uploaded;
 }

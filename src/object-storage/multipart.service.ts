@@ -1,5 +1,6 @@
 import { decideOwnership } from './access-control';
 import { Injectable } from '@nestjs/common';
+import type { Queryable } from '../database/statement';
 import { ObjectCipher } from '../crypto/object-cipher.service';
 import type { EncryptionRecord, EncryptionRequest, ObjectLocation } from '../crypto/encryption.types';
 import { Settings } from '../settings/settings';
@@ -27,7 +28,7 @@ import type {
 } from './object-storage.types';
 import { type ObjectCommit, ObjectRepository } from './object.repository';
 import { PartUploader, requireOpen, requireUpload } from './part-uploader.service';
-import { assertOutcome, storageError } from './storage-error';
+import { assertOutcome, StorageError, storageError } from './storage-error';
 import { UploadLister } from './upload-lister.service';
 
 const MAX_PARTS = 10_000;
@@ -127,8 +128,9 @@ export class MultipartService implements MultipartServiceContract {
         record: encryptionRecord(seal),
         content: { kind: 'parts', parts: assembled.parts },
       };
+      await this.assertUndisturbed(upload, command, on);
       const outcome = await this.objects.commit(commit, on);
-      assertOutcome(outcome.outcome, { BucketName: command.bucket, Key: command.key });
+      assertOutcome(outcome.outcome, { BucketName: command.bucket, Key: command.key }, command.conditions);
       const unversioned = upload.versioning === 'unversioned' && outcome.committed_version === 'null';
       const done: Completion = {
         fingerprint,
@@ -175,7 +177,7 @@ export class MultipartService implements MultipartServiceContract {
     const limit = Math.min(maxParts, MAX_PARTS_PAGE);
     const rows = await this.uploads.parts(uploadId, after, limit + 1);
     const page = rows.slice(0, limit);
-    const { algorithm } = checksumOf(upload);
+    const algorithm = upload.checksum_algorithm;
     const truncated = limit > 0 && rows.length > limit;
     return {
       upload: uploadInfo(bucket, upload),
@@ -184,7 +186,7 @@ export class MultipartService implements MultipartServiceContract {
         etag: part.etag,
         size: Number(part.size),
         lastModified: part.last_modified,
-        checksum: { algorithm, value: part.checksum },
+        checksum: algorithm === null ? undefined : { algorithm, value: part.checksum },
       })),
       truncated,
       nextPartNumberMarker: truncated ? page.at(-1)?.number : undefined,
@@ -194,6 +196,33 @@ export class MultipartService implements MultipartServiceContract {
   /** See {@link UploadLister.list}. */
   async listUploads(command: ListUploadsCommand): Promise<ListUploadsResult> {
     return this.lister.list(command);
+  }
+
+  /**
+   * A condition that holds says nothing when the key was written after the upload began: AWS answers a conflict then, and
+   * wants the upload done anew. A version that was deleted without a trace is not noticed.
+   */
+  private async assertUndisturbed(
+    upload: UploadRow,
+    { bucket, key, conditions }: CompleteMultipartCommand,
+    on: Queryable,
+  ): Promise<void> {
+    if (conditions === undefined) {
+      return;
+    }
+    const current = await this.objects.head(bucket, key, undefined, on);
+    if (current?.found !== true || current.last_modified <= upload.initiated_at) {
+      return;
+    }
+    const { ifMatch, ifNoneMatchAny } = conditions;
+    const matches = !current.delete_marker && (ifMatch === '*' || ifMatch === current.etag);
+    if (matches || (current.delete_marker && ifNoneMatchAny === true)) {
+      throw new StorageError(
+        'ConditionalRequestConflict',
+        'The conditional request cannot succeed due to a conflicting operation against this resource.',
+        { details: { Condition: ifNoneMatchAny === true ? 'If-None-Match' : 'If-Match', Key: key } },
+      );
+    }
   }
 
   private async seal(request: EncryptionRequest, location: ObjectLocation): Promise<EncryptionRecord | undefined> {
@@ -238,6 +267,7 @@ function writeResult(upload: UploadRow, completion: Completion): WriteResult {
     lastModified: new Date(completion.lastModified),
     encryption: encryptionInfo(encryptionRecord(upload)),
     checksum: completion.checksum,
+    tags: upload.tags ?? undefined,
   };
 }
 

@@ -32,7 +32,17 @@ export class ObjectFinder {
     return this.resolve(address, await this.objects.head(address.bucket, address.key, address.versionId));
   }
 
-  private resolve(address: ObjectAddress, row: FoundObject | undefined): StoredObject {
+  /**
+   * The same for what is stored beside the content, as tags and access lists are: a delete marker has none of it, also as
+   * the current version.
+   */
+  async headState(address: ObjectAddress): Promise<StoredObject> {
+    assertAddress(address);
+    const row = await this.objects.head(address.bucket, address.key, address.versionId);
+    return this.resolve(address, row, true);
+  }
+
+  private resolve(address: ObjectAddress, row: FoundObject | undefined, ofState = false): StoredObject {
     const { bucket, key, versionId } = address;
     if (row === undefined) {
       throw storageError('NoSuchBucket', { BucketName: bucket });
@@ -48,9 +58,9 @@ export class ObjectFinder {
         versionId: row.version_id,
         lastModified: row.last_modified.toISOString(),
       };
-      throw versionId === undefined
+      throw versionId === undefined && !ofState
         ? storageError('NoSuchKey', { Key: key, ...marker })
-        : storageError('MethodNotAllowed', { Method: 'GET', ResourceType: 'DeleteMarker', ...marker });
+        : storageError('MethodNotAllowed', { ResourceType: 'DeleteMarker', ...marker });
     }
     return storedObject(bucket, key, row);
   }

@@ -37,7 +37,10 @@ export class ObjectLockService {
       throw storageError('NoSuchBucket', { BucketName: bucket });
     }
     if (found.versioning !== 'enabled') {
-      throw new StorageError('InvalidBucketState', 'Versioning must be enabled for object lock.');
+      throw new StorageError(
+        'InvalidBucketState',
+        "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+      );
     }
     await this.buckets.putDocument(bucket, OBJECT_LOCK_DOCUMENT, JSON.stringify(lock));
   }
@@ -53,7 +56,7 @@ export class ObjectLockService {
     if ((await this.ofBucket(bucket)) === undefined) {
       throw lockMissing();
     }
-    const { info } = await this.finder.head({ bucket, ...entry });
+    const { info } = await this.finder.headState({ bucket, ...entry });
     return { lock: info.metadata.lock ?? {}, versionId: info.versionId };
   }
 

@@ -90,7 +90,7 @@ export class ObjectPutter {
  * @throws StorageError when it is not `ok`
  */
 export function writeResult(commit: ObjectCommit, outcome: CommitOutcome, bucket: StoredBucket): WriteResult {
-  assertOutcome(outcome.outcome, { BucketName: bucket.name, Key: commit.key });
+  assertOutcome(outcome.outcome, { BucketName: bucket.name, Key: commit.key }, commit.conditions);
   const version = outcome.committed_version;
   return {
     etag: commit.etag,
@@ -99,5 +99,6 @@ export function writeResult(commit: ObjectCommit, outcome: CommitOutcome, bucket
     lastModified: outcome.committed_at,
     encryption: encryptionInfo(commit.record),
     checksum: commit.checksum,
+    tags: commit.tags,
   };
 }

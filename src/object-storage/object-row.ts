@@ -1,7 +1,13 @@
 import type { AccessControlList } from './access-control.types';
 import type { EncryptionRecord } from '../crypto/encryption.types';
 import { ENCRYPTION_COLUMNS, type EncryptionRow, encryptionInfo, encryptionRecord } from './encryption-columns';
-import type { ChecksumAlgorithm, ChecksumType, ObjectInfo, ObjectMetadata } from './object-storage.types';
+import type {
+  ChecksumAlgorithm,
+  ChecksumType,
+  ObjectInfo,
+  ObjectMetadata,
+  VersioningState,
+} from './object-storage.types';
 
 /** One part of a multipart object as its row keeps it: short names, because there may be ten thousand of them. */
 export interface StoredPart {
@@ -74,13 +80,18 @@ export interface ObjectRow extends EncryptionRow {
 }
 
 /** Turns a row into a stored object. */
-export function storedObject(bucket: string, key: string, row: ObjectRow): StoredObject {
+export function storedObject(
+  bucket: string,
+  key: string,
+  row: ObjectRow & { readonly versioning: VersioningState },
+): StoredObject {
   const record = encryptionRecord(row);
   return {
     info: {
       bucket,
       key,
       versionId: row.version_id,
+      versioned: row.versioning !== 'unversioned',
       isLatest: row.is_current,
       deleteMarker: row.delete_marker,
       size: Number(row.size),

@@ -104,6 +104,8 @@ export interface ObjectInfo {
   readonly key: string;
   /** `null` for unversioned objects. */
   readonly versionId: string;
+  /** Whether the bucket has or had versioning, so that answers name the version. */
+  readonly versioned: boolean;
   readonly isLatest: boolean;
   readonly deleteMarker: boolean;
   /** Plaintext bytes. */
@@ -122,6 +124,9 @@ export interface ObjectInfo {
   /** Undefined when the owner alone is granted anything. */
   readonly acl?: AccessControlList;
 }
+
+/** A version, and whether answers name it. */
+export type NamedVersion = Pick<ObjectInfo, 'versionId' | 'versioned'>;
 
 /** `If-*` conditions of a write. ETags without quotes. */
 export interface WriteConditions {
@@ -162,6 +167,7 @@ export interface WriteResult {
   readonly lastModified: Date;
   readonly encryption: EncryptionInfo;
   readonly checksum?: StoredChecksum;
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 /** A range as the client asked for it; resolved against the size by the object service. */

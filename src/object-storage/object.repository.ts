@@ -162,11 +162,16 @@ export class ObjectRepository {
   }
 
   /** The same without the inlined bytes. */
-  async head(bucket: string, key: string, versionId?: string): Promise<FoundObject | undefined> {
+  async head(
+    bucket: string,
+    key: string,
+    versionId?: string,
+    on: Queryable = this.database,
+  ): Promise<FoundObject | undefined> {
     const [row] =
       versionId === undefined
-        ? await this.database.query<FoundObject>(HEAD_CURRENT, [bucket, key])
-        : await this.database.query<FoundObject>(HEAD_VERSION, [bucket, key, versionId]);
+        ? await on.query<FoundObject>(HEAD_CURRENT, [bucket, key])
+        : await on.query<FoundObject>(HEAD_VERSION, [bucket, key, versionId]);
     return row;
   }
 

@@ -21,6 +21,7 @@ import type {
   DeleteFailure,
   DeleteResult,
   GetObjectCommand,
+  NamedVersion,
   ObjectInfo,
   ObjectServiceContract,
   OpenedObject,
@@ -129,31 +130,27 @@ export class ObjectService implements ObjectServiceContract {
     return this.deleter.deleteMany(bucket, entries, bypass);
   }
 
-  /** Says what is stored of an object, whatever it is encrypted with. @throws as {@link head} */
+  /** Says what is stored of an object, whatever it is encrypted with. @throws as {@link ObjectFinder.headState} */
   async describe(bucket: string, entry: DeleteEntry): Promise<ObjectInfo> {
-    return (await this.finder.head({ bucket, ...entry })).info;
+    return (await this.finder.headState({ bucket, ...entry })).info;
   }
 
   /** Returns an object's tags, none when it has none. @throws as {@link head} */
   async getTags(
     bucket: string,
     entry: DeleteEntry,
-  ): Promise<{ versionId: string; tags: Readonly<Record<string, string>> }> {
-    const info = await this.describe(bucket, entry);
-    return { versionId: info.versionId, tags: info.tags ?? {} };
+  ): Promise<NamedVersion & { readonly tags: Readonly<Record<string, string>> }> {
+    const { versionId, versioned, tags } = await this.describe(bucket, entry);
+    return { versionId, versioned, tags: tags ?? {} };
   }
 
   /** Replaces an object's tags. @throws as {@link head} */
-  async setTags(
-    bucket: string,
-    entry: DeleteEntry,
-    tags: Readonly<Record<string, string>>,
-  ): Promise<{ versionId: string }> {
-    const info = await this.describe(bucket, entry);
-    if (!(await this.objects.setTags(bucket, { key: entry.key, versionId: info.versionId }, tags))) {
+  async setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<NamedVersion> {
+    const { versionId, versioned } = await this.describe(bucket, entry);
+    if (!(await this.objects.setTags(bucket, { key: entry.key, versionId }, tags))) {
       throw storageError('NoSuchKey', { Key: entry.key });
     }
-    return { versionId: info.versionId };
+    return { versionId, versioned };
   }
   /** Replaces an object's access list. @throws as {@link head} */
   async setAcl(bucket: string, entry: DeleteEntry, acl: AccessControlList): Promise<{ versionId: string }> {

@@ -127,7 +127,8 @@ export class PartUploader {
         etag,
         lastModified: outcome.committed_at,
         encryption: encryptionInfo(encryptionRecord(upload)),
-        checksum: verified.sent ?? verified.checksum,
+        // As on AWS, a part tells of a checksum that the client has sent or that the upload was begun with.
+        checksum: verified.sent ?? (upload.checksum_algorithm === null ? undefined : verified.checksum),
       };
     } finally {
       objectKey?.fill(0);

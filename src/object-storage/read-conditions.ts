@@ -1,5 +1,5 @@
 import type { ReadConditions } from './object-storage.types';
-import { notModified, storageError } from './storage-error';
+import { notModified, preconditionFailed } from './storage-error';
 
 interface Subject {
   readonly etag: string;
@@ -13,10 +13,11 @@ interface Subject {
  * @throws StorageError `PreconditionFailed`, `NotModified`
  */
 export function assertReadable(conditions: ReadConditions | undefined, subject: Subject): void {
-  if (failsPrecondition(conditions, subject)) {
-    throw storageError('PreconditionFailed');
+  const failed = failedPrecondition(conditions, subject);
+  if (failed !== undefined) {
+    throw preconditionFailed(failed);
   }
-  if (isUnmodified(conditions, subject)) {
+  if (unmodified(conditions, subject) !== undefined) {
     throw notModified(subject.etag, subject.lastModified);
   }
 }
@@ -26,27 +27,29 @@ export function assertReadable(conditions: ReadConditions | undefined, subject: 
  * @throws StorageError `PreconditionFailed`
  */
 export function assertCopyable(conditions: ReadConditions | undefined, subject: Subject): void {
-  if (failsPrecondition(conditions, subject) || isUnmodified(conditions, subject)) {
-    throw storageError('PreconditionFailed');
+  const failed = failedPrecondition(conditions, subject) ?? unmodified(conditions, subject);
+  if (failed !== undefined) {
+    throw preconditionFailed(`x-amz-copy-source-${failed}`);
   }
 }
 
-function failsPrecondition(conditions: ReadConditions | undefined, subject: Subject): boolean {
+/** The header of the precondition that does not hold. */
+function failedPrecondition(conditions: ReadConditions | undefined, subject: Subject): string | undefined {
   if (conditions?.ifMatch !== undefined) {
-    return !matches(conditions.ifMatch, subject.etag);
+    return matches(conditions.ifMatch, subject.etag) ? undefined : 'If-Match';
   }
-  return (
-    conditions?.ifUnmodifiedSince !== undefined && seconds(subject.lastModified) > seconds(conditions.ifUnmodifiedSince)
-  );
+  const limit = conditions?.ifUnmodifiedSince;
+  return limit !== undefined && seconds(subject.lastModified) > seconds(limit) ? 'If-Unmodified-Since' : undefined;
 }
 
-function isUnmodified(conditions: ReadConditions | undefined, subject: Subject): boolean {
+/** The header by which the object counts as known already. A time that is still to come says nothing. */
+function unmodified(conditions: ReadConditions | undefined, subject: Subject): string | undefined {
   if (conditions?.ifNoneMatch !== undefined) {
-    return matches(conditions.ifNoneMatch, subject.etag);
+    return matches(conditions.ifNoneMatch, subject.etag) ? 'If-None-Match' : undefined;
   }
-  return (
-    conditions?.ifModifiedSince !== undefined && seconds(subject.lastModified) <= seconds(conditions.ifModifiedSince)
-  );
+  const since = conditions?.ifModifiedSince;
+  const known = since !== undefined && since <= new Date() && seconds(subject.lastModified) <= seconds(since);
+  return known ? 'If-Modified-Since' : undefined;
 }
 
 function matches(etags: readonly string[], etag: string): boolean {

@@ -1,4 +1,5 @@
 import { DomainError, type DomainErrorOptions } from '../common/domain-error';
+import type { WriteConditions } from './object-storage.types';
 
 /** An expected failure of the object store; `kind` is the S3 error code. */
 export class StorageError extends DomainError {}
@@ -10,7 +11,7 @@ const MESSAGES = {
   AccessControlListNotSupported: 'The bucket does not allow ACLs',
   BadDigest: 'The Content-MD5 you specified did not match what we received.',
   BucketAlreadyExists: 'The requested bucket name is not available. Select a different name and try again.',
-  BucketAlreadyOwnedByYou: 'The bucket that you tried to create already exists, and you own it.',
+  BucketAlreadyOwnedByYou: 'Your previous request to create the named bucket succeeded and you already own it.',
   BucketNotEmpty: 'The bucket you tried to delete is not empty',
   EntityTooLarge: 'Your proposed upload exceeds the maximum allowed size',
   EntityTooSmall: 'Your proposed upload is smaller than the minimum allowed size',
@@ -20,7 +21,7 @@ const MESSAGES = {
   InvalidDigest: 'The Content-MD5 you specified was invalid.',
   InvalidObjectState: "The operation is not valid for the object's storage class",
   InvalidPart:
-    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+    "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
   InvalidPartNumber: 'The requested partnumber is not satisfiable',
   InvalidPartOrder: 'The list of parts was not in ascending order. Parts must be ordered by part number.',
   InvalidRange: 'The requested range is not satisfiable',
@@ -62,6 +63,11 @@ export function invalidArgument(message: string, name: string, value: string): S
   return new StorageError('InvalidArgument', message, { details: { ArgumentName: name, ArgumentValue: value } });
 }
 
+/** A condition of a request that does not hold, named by its header as AWS spells it. */
+export function preconditionFailed(condition: string): StorageError {
+  return storageError('PreconditionFailed', { Condition: condition });
+}
+
 /** The answer 304 to a conditional read. Details carry `etag` and `lastModified` (ISO 8601). */
 export function notModified(etag: string, lastModified: Date): StorageError {
   return new StorageError('NotModified', 'The object has not changed.', {
@@ -69,10 +75,21 @@ export function notModified(etag: string, lastModified: Date): StorageError {
   });
 }
 
-/** Turns the outcome of a commit function into an error, or returns when it is `ok`. */
-export function assertOutcome(outcome: string, details: Details): void {
+/**
+ * Turns the outcome of a commit function into an error, or returns when it is `ok`.
+ *
+ * @param details BucketName and Key, of which the error names what it is about
+ * @param conditions those of the write, one of which has failed on `PreconditionFailed`
+ */
+export function assertOutcome(outcome: string, details: Details, conditions?: WriteConditions): void {
   if (outcome === 'ok') {
     return;
+  }
+  if (outcome === 'PreconditionFailed') {
+    throw preconditionFailed(conditions?.ifNoneMatchAny === true ? 'If-None-Match' : 'If-Match');
+  }
+  if (outcome === 'NoSuchKey' && details['Key'] !== undefined) {
+    throw storageError('NoSuchKey', { Key: details['Key'] });
   }
   if (outcome in MESSAGES) {
     throw storageError(outcome as StorageErrorCode, details);

@@ -6,7 +6,7 @@ import { assertPossibleBucket, assertText } from './names';
 import type { ListUploadsCommand, ListUploadsResult, MultipartUploadInfo } from './object-storage.types';
 import { cutPage } from './page';
 import type { ScanRow } from './skip-scan';
-import { storageError } from './storage-error';
+import { invalidArgument, storageError } from './storage-error';
 
 const MAX_PAGE = 1000;
 
@@ -20,7 +20,7 @@ export class UploadLister {
 
   /**
    * Lists one page. An upload id marker counts only together with a key marker.
-   * @throws StorageError `NoSuchBucket`
+   * @throws StorageError `NoSuchBucket`; `InvalidArgument` for a marker that is an upload of another key
    */
   async list(command: ListUploadsCommand): Promise<ListUploadsResult> {
     const { prefix, delimiter, keyMarker, uploadIdMarker } = command;
@@ -32,6 +32,7 @@ export class UploadLister {
     if (bucket === undefined) {
       throw storageError('NoSuchBucket', { BucketName: command.bucket });
     }
+    await this.assertMarkers(bucket.id, keyMarker, uploadIdMarker);
     const limit = Math.min(command.maxUploads, MAX_PAGE);
     if (limit === 0) {
       return { uploads: [], commonPrefixes: [], truncated: false };
@@ -48,6 +49,17 @@ export class UploadLister {
       nextKeyMarker: page.last,
       nextUploadIdMarker: page.lastEntry?.id,
     };
+  }
+
+  /** An upload that ended between two pages is no fault of the client's, so only one of another key is refused. */
+  private async assertMarkers(bucketId: number, keyMarker?: string, uploadIdMarker?: string): Promise<void> {
+    if (!keyMarker || !uploadIdMarker) {
+      return;
+    }
+    const key = await this.listing.keyOfUpload(bucketId, uploadIdMarker);
+    if (key !== undefined && key !== keyMarker) {
+      throw invalidArgument('Invalid uploadId marker', 'upload-id-marker', uploadIdMarker);
+    }
   }
 }
 

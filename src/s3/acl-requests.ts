@@ -58,6 +58,9 @@ export class AclRequests {
     const document = readAccessControlPolicy(body);
     const acl = await this.#accept(call, document, idsOf(resource));
     if (document.owner !== resource.owner) {
+      if (!(await this.identity.knowsOwner(document.owner))) {
+        throw invalidArgument('Invalid id', 'CanonicalUser/ID', document.owner);
+      }
       throw new S3Error('AccessDenied', 'The owner of a bucket or an object cannot be changed by its ACL.');
     }
     return acl;
@@ -82,16 +85,16 @@ export class AclRequests {
     return resolved;
   }
 
-  async #grantee({ kind, value }: NamedGrantee, known: readonly string[]): Promise<AclGrantee> {
+  async #grantee({ kind, value, argument }: NamedGrantee, known: readonly string[]): Promise<AclGrantee> {
     switch (kind) {
       case 'uri':
         if (!ACL_GROUPS.includes(value)) {
-          throw invalidArgument('Invalid group uri', 'Group/URI', value);
+          throw invalidArgument('Invalid group uri', argument, value);
         }
         return { uri: value };
       case 'id':
         if (![ANONYMOUS.ownerId, IMAGE_BUILDER, ...known].includes(value) && !(await this.identity.knowsOwner(value))) {
-          throw invalidArgument('Invalid id', 'CanonicalUser/ID', value);
+          throw invalidArgument('Invalid id', argument, value);
         }
         return { id: value };
       case 'emailAddress': {

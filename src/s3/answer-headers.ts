@@ -1,9 +1,8 @@
 import type { CustomerKey } from '../crypto/encryption.types';
-import type { EncryptionInfo, WriteResult } from '../object-storage/object-storage.types';
+import type { EncryptionInfo, NamedVersion, WriteResult } from '../object-storage/object-storage.types';
 import { checksumHeaders } from './headers/checksum-headers';
 import { encryptionHeaders } from './headers/sse-headers';
 import type { S3Authorizer } from './s3-authorizer';
-import type { S3Call } from './s3-call';
 
 /** Headers by which every answer about an object tells of its encryption. */
 export function encryptionAnswerHeaders(
@@ -33,7 +32,7 @@ export function writeHeaders(
   return headers;
 }
 
-/** The null version goes unnamed unless it was asked for: a bucket that never had versioning shows no version ids. */
-export function versionHeader(call: S3Call, versionId: string): Record<string, string> {
-  return versionId === 'null' && call.versionId === undefined ? {} : { 'x-amz-version-id': versionId };
+/** A bucket that never had versioning shows no version ids. */
+export function versionHeader({ versionId, versioned }: NamedVersion): Record<string, string> {
+  return versioned ? { 'x-amz-version-id': versionId } : {};
 }

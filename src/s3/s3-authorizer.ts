@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../common/audit-trail';
 import { DomainError } from '../common/domain-error';
 import type { EncryptionContext } from '../common/encryption-context';
+import { ACCOUNT } from '../identity/account';
 import { IdentityService } from '../identity/identity.service';
 import type { AccessDecision, AccessRequest } from '../identity/identity.types';
 import { IMPLICIT_DENY } from '../identity/policy-evaluator';
@@ -35,6 +36,8 @@ const WRITE_ACTIONS: Readonly<Record<string, string>> = {
   'x-amz-object-lock-legal-hold': 's3:PutObjectLegalHold',
 };
 
+/** What can own a bucket: an account of AWS or a canonical id. */
+const OWNER = /^(?:\d{12}|[0-9a-f]{64})$/;
 const EXISTING_TAG = 's3:existingobjecttag/';
 
 /** Puts every question of permission on the S3 face to the policies, and to access lists where they count. */
@@ -250,12 +253,19 @@ export class S3Authorizer {
   }
 
   /**
-   * Guards a client against a bucket that has changed hands, as x-amz-expected-bucket-owner asks.
-   * @throws S3Error AccessDenied
+   * Guards a client against a bucket that has changed hands, as x-amz-expected-bucket-owner asks. The owner may be named by
+   * the account, as in AWS, or by its canonical id, which tells users apart.
+   * @throws S3Error AccessDenied; InvalidBucketOwnerAWSAccountID for what names nobody
    */
   async requireOwner(call: S3Call, bucket: string, expected: string | string[] | undefined): Promise<void> {
+    if (typeof expected !== 'string' || !OWNER.test(expected)) {
+      throw new S3Error(
+        'InvalidBucketOwnerAWSAccountID',
+        `The value of the expected bucket owner parameter must be an AWS Account ID... [${String(expected)}]`,
+      );
+    }
     const access = await this.access.of(call, bucket);
-    if (access !== undefined && access.owner !== expected) {
+    if (access !== undefined && access.owner !== expected && expected !== ACCOUNT) {
       throw new S3Error('AccessDenied');
     }
   }

@@ -17,26 +17,26 @@ export class S3Cors {
    * Answers a preflight request, which is never authenticated.
    * @throws S3Error BadRequest, AccessForbidden
    */
-  async preflight(bucket: string, headers: IncomingHttpHeaders): Promise<S3Answer> {
+  async preflight(bucket: string, key: string, headers: IncomingHttpHeaders): Promise<S3Answer> {
     const origin = headerOf(headers, 'origin');
     const method = headerOf(headers, 'access-control-request-method');
     if (origin === undefined) {
       throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.');
     }
+    const rules = await this.#rulesOf(bucket);
+    if (rules === undefined || rules === 'no-bucket') {
+      const message = rules === undefined ? undefined : 'CORSResponse: Bucket not found';
+      throw new S3Error('AccessForbidden', message, { Method: method ?? 'OPTIONS', ResourceType: 'BUCKET' });
+    }
     if (method === undefined || !CORS_METHODS.has(method)) {
       throw new S3Error('BadRequest', `Invalid Access-Control-Request-Method: ${method ?? 'null'}`);
     }
-    const rules = await this.#rulesOf(bucket);
-    if (rules === undefined) {
-      throw new S3Error('AccessForbidden');
-    }
-    const requested = headerOf(headers, 'access-control-request-headers') ?? '';
-    const names = requested.split(',').map((name) => name.trim().toLowerCase());
-    const answer = corsHeaders(rules, { origin, method, headers: names.filter((name) => name !== '') });
+    const answer = corsHeaders(rules, { origin, method, headers: requestedHeaders(headers) });
     if (answer === undefined) {
       throw new S3Error(
         'AccessForbidden',
         "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+        { Method: method, ResourceType: key === '' ? 'BUCKET' : 'OBJECT' },
       );
     }
     return emptyAnswer(200, answer);
@@ -49,18 +49,26 @@ export class S3Cors {
       return {};
     }
     const asked = headerOf(headers, 'access-control-request-method') ?? method;
-    return corsHeaders((await this.#rulesOf(bucket)) ?? [], { origin, method: asked, headers: [] }) ?? {};
+    const rules = await this.#rulesOf(bucket);
+    return rules === undefined || rules === 'no-bucket'
+      ? {}
+      : (corsHeaders(rules, { origin, method: asked, headers: requestedHeaders(headers) }) ?? {});
   }
 
-  async #rulesOf(bucket: string): Promise<readonly CorsRule[] | undefined> {
+  async #rulesOf(bucket: string): Promise<readonly CorsRule[] | 'no-bucket' | undefined> {
     try {
       const document = await this.buckets.getDocument(bucket, CORS_DOCUMENT);
       return document === undefined ? undefined : (JSON.parse(document) as CorsRule[]);
     } catch (error) {
       if (error instanceof DomainError && error.kind === 'NoSuchBucket') {
-        return undefined;
+        return 'no-bucket';
       }
       throw error;
     }
   }
+}
+
+function requestedHeaders(headers: IncomingHttpHeaders): string[] {
+  const names = (headerOf(headers, 'access-control-request-headers') ?? '').split(',');
+  return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
 }

@@ -137,7 +137,12 @@ function headerValueOf(name: string, value: string): string {
 
 function elementsOf(details: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const entries = Object.entries(details).filter(([name]) => HEADER_DETAILS[name] === undefined);
-  return Object.fromEntries(entries.map(([name, value]) => [name.charAt(0).toUpperCase() + name.slice(1), value]));
+  return Object.fromEntries(entries.map(([name, value]) => [elementNamed(name), value]));
+}
+
+/** Elements begin with a capital, but for the one with which AWS explains a NotImplemented. */
+function elementNamed(detail: string): string {
+  return detail === 'additionalMessage' ? detail : detail.charAt(0).toUpperCase() + detail.slice(1);
 }
 
 function internalError(): S3ErrorAnswer {

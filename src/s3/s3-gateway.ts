@@ -80,7 +80,7 @@ export class S3Gateway {
     const parsed = parseS3Request(request.url ?? '/', request.headers.host, this.settings.s3Domains);
     if (method === 'OPTIONS') {
       progress.context.operation = PREFLIGHT;
-      writeAnswer(response, await this.cors.preflight(parsed.bucket, request.headers), false);
+      writeAnswer(response, await this.cors.preflight(parsed.bucket, parsed.key, request.headers), false);
       return;
     }
     if (request.headers.origin !== undefined) {
@@ -121,7 +121,9 @@ export class S3Gateway {
       response.destroy();
       return;
     }
-    const { code, status, message, details } = answer;
+    const { code, status, message } = answer;
+    const details =
+      code === 'MethodNotAllowed' ? { Method: request.method ?? 'GET', ...answer.details } : answer.details;
     const resource = (request.url ?? '/').replace(/\?.*$/s, '');
     const bodiless = status === 304 || request.method === 'HEAD';
     writeRefusal(

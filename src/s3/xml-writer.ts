@@ -64,7 +64,10 @@ export function errorDocument(
   return plainXmlDocument('Error', content);
 }
 
-/** An element with a time in ISO 8601 with milliseconds, as S3 writes them. */
+/**
+ * An element with a time in ISO 8601, in whole seconds and yet with milliseconds, as S3 writes them: so the times of
+ * listings equal those of Last-Modified headers.
+ */
 export function timeElement(name: string, time: Date): string {
-  return `<${name}>${time.toISOString()}</${name}>`;
+  return `<${name}>${time.toISOString().slice(0, -4)}000Z</${name}>`;
 }

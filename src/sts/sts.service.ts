@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../common/audit-trail';
+import { ACCOUNT } from '../identity/account';
 import { IdentityService } from '../identity/identity.service';
 import type { AccessRequest, Principal } from '../identity/identity.types';
 import { SessionService } from '../identity/session.service';
@@ -11,9 +12,6 @@ import type { StsParameters } from './sts-parameters';
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const SHORTEST = 15 * MINUTE;
-
-/** Twelve digits, because tools insist on them; there is one account only. */
-const ACCOUNT = '000000000000';
 
 /** An authenticated request for an action. */
 export interface StsCall {

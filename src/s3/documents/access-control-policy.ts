@@ -72,13 +72,13 @@ function grantOf(grant: XmlElement): NamedGrant {
 function granteeOf(grantee: XmlElement): NamedGrantee {
   const names = (
     [
-      ['id', 'ID'],
-      ['uri', 'URI'],
-      ['emailAddress', 'EmailAddress'],
+      ['id', 'ID', 'CanonicalUser/ID'],
+      ['uri', 'URI', 'Group/URI'],
+      ['emailAddress', 'EmailAddress', 'AmazonCustomerByEmail/EmailAddress'],
     ] as const
-  ).flatMap(([kind, name]) => {
+  ).flatMap(([kind, name, argument]) => {
     const value = grantee.textOf(name)?.trim();
-    return value === undefined ? [] : [{ kind, value }];
+    return value === undefined ? [] : [{ kind, value, argument }];
   });
   const [named] = names;
   if (named === undefined || names.length > 1) {

@@ -18,6 +18,8 @@ const GRANTEE = /^\s*(id|uri|emailAddress)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^"'\s]
 export interface NamedGrantee {
   readonly kind: 'id' | 'uri' | 'emailAddress';
   readonly value: string;
+  /** What errors call the name by. */
+  readonly argument: string;
 }
 
 export interface NamedGrant {
@@ -59,7 +61,7 @@ export function namedAcl(headers: IncomingHttpHeaders): NamedAcl | undefined {
   }
   const known = CANNED_ACLS.find((name) => name === canned);
   if (known === undefined) {
-    throw invalidArgument('The canned ACL is not known', 'x-amz-acl', canned);
+    throw invalidArgument('', 'x-amz-acl', canned);
   }
   return { canned: known };
 }
@@ -73,6 +75,6 @@ function granteesOf(header: string, value: string): NamedGrantee[] {
     if (match === null || kind === undefined) {
       throw invalidArgument('Argument format not recognized', header, item);
     }
-    return { kind, value: match[2] ?? match[3] ?? match[4] ?? '' };
+    return { kind, value: match[2] ?? match[3] ?? match[4] ?? '', argument: kind };
   });
 }

@@ -110,7 +110,7 @@ export function multipartChecksum(
   if ((type === 'COMPOSITE' && !composite) || (type === 'FULL_OBJECT' && !fullObject)) {
     throw new S3Error(
       'InvalidRequest',
-      `The ${type} checksum type cannot be used with the ${algorithm} checksum algorithm.`,
+      `The ${type} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`,
     );
   }
   return { algorithm, type: type ?? (composite ? 'COMPOSITE' : 'FULL_OBJECT') };
@@ -167,7 +167,7 @@ export function contentMd5(headers: IncomingHttpHeaders): Buffer | undefined {
   }
   const digest = Buffer.from(value, 'base64');
   if (digest.length !== 16 || digest.toString('base64') !== value) {
-    throw new S3Error('InvalidDigest', 'The Content-MD5 you specified was invalid.');
+    throw new S3Error('InvalidDigest', 'The Content-MD5 you specified was invalid.', { 'Content-MD5': value });
   }
   return digest;
 }

@@ -40,8 +40,17 @@ export function writeConditions(headers: IncomingHttpHeaders): WriteConditions |
   if (ifMatch === undefined && ifNoneMatch === undefined) {
     return undefined;
   }
-  if (ifNoneMatch !== undefined && (ifNoneMatch.trim() !== '*' || ifMatch !== undefined)) {
-    throw new S3Error('NotImplemented', undefined, { Header: 'If-None-Match' });
+  if (ifMatch !== undefined && ifNoneMatch !== undefined) {
+    throw new S3Error('NotImplemented', undefined, {
+      Header: 'If-Match,If-None-Match',
+      additionalMessage: 'Multiple conditional request headers present in the request',
+    });
+  }
+  if (ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*') {
+    throw new S3Error('NotImplemented', undefined, {
+      Header: 'If-None-Match',
+      additionalMessage: "We don't accept the provided value of If-None-Match header for this API",
+    });
   }
   return {
     ifMatch: ifMatch === undefined ? undefined : unquoted(ifMatch),

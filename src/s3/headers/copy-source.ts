@@ -11,7 +11,8 @@ const VERSION = '?versionId=';
 const BUCKET = /^[a-z0-9][a-z0-9._-]{1,253}[a-z0-9]$/i;
 
 /**
- * Parses x-amz-copy-source: `/bucket/key` or `bucket/key`, percent-encoded, with an optional `?versionId=`.
+ * Parses x-amz-copy-source: `/bucket/key` or `bucket/key`, percent-encoded, with `+` for a space, with an optional
+ * `?versionId=`.
  * @throws S3Error InvalidArgument
  */
 export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
@@ -21,7 +22,7 @@ export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
   const slash = path.indexOf('/');
   try {
     const bucket = percentDecode(path.slice(0, Math.max(slash, 0)), false);
-    const key = percentDecode(path.slice(slash + 1), false);
+    const key = percentDecode(path.slice(slash + 1), true);
     const versionId = mark < 0 ? undefined : percentDecode(value.slice(mark + VERSION.length), true);
     if (BUCKET.test(bucket) && key !== '') {
       return { bucket, key, versionId: versionId === '' ? undefined : versionId };
@@ -29,5 +30,5 @@ export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
   } catch {
     // Falls through to the one message for every malformed source.
   }
-  throw invalidArgument('Copy Source must mention the source bucket and key: sourcebucket/sourcekey', HEADER, value);
+  throw invalidArgument('Invalid copy source object key', HEADER, HEADER);
 }

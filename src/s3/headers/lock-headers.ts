@@ -26,7 +26,7 @@ export function lockOf(headers: IncomingHttpHeaders): ObjectLock | undefined {
     return undefined;
   }
   if ((mode === undefined) !== (until === undefined)) {
-    throw invalidArgument(`${UNTIL} and ${MODE} must both be supplied`, mode === undefined ? UNTIL : MODE);
+    throw invalidArgument(`${UNTIL} and ${MODE} must both be supplied`, mode === undefined ? MODE : UNTIL);
   }
   if (mode !== undefined && !isRetentionMode(mode)) {
     throw invalidArgument('Unknown wormMode directive.', MODE, mode);
@@ -35,19 +35,23 @@ export function lockOf(headers: IncomingHttpHeaders): ObjectLock | undefined {
     throw invalidArgument('Legal Hold must be either of ON or OFF', HOLD, hold);
   }
   return {
-    ...(mode === undefined ? {} : { mode, until: futureDate(until ?? '') }),
+    ...(mode === undefined ? {} : { mode, until: futureDate(until ?? '', UNTIL) }),
     ...(hold === undefined ? {} : { legalHold: hold === 'ON' }),
   };
 }
 
-/** A retain-until date as ISO 8601. @throws S3Error InvalidArgument when it is no date, or not in the future */
-export function futureDate(text: string): string {
+/**
+ * A retain-until date as ISO 8601.
+ * @param argument what errors call it by
+ * @throws S3Error InvalidArgument when it is no date, or not in the future
+ */
+export function futureDate(text: string, argument: string): string {
   const date = /^\d{4}-\d{2}-\d{2}T/.test(text) ? new Date(text) : new Date(Number.NaN);
   if (Number.isNaN(date.getTime())) {
-    throw invalidArgument('The retain until date must be provided in ISO 8601 format', UNTIL, text);
+    throw invalidArgument('The retain until date must be provided in ISO 8601 format', argument, text);
   }
   if (date.getTime() <= Date.now()) {
-    throw invalidArgument('The retain until date must be in the future!', UNTIL, text);
+    throw invalidArgument('The retain until date must be in the future!', argument, text);
   }
   return date.toISOString();
 }
@@ -61,6 +65,16 @@ export function lockHeaders(lock: ObjectLock | undefined): Record<string, string
     ...(lock.mode === undefined || lock.until === undefined ? {} : { [MODE]: lock.mode, [UNTIL]: lock.until }),
     ...(lock.legalHold === undefined ? {} : { [HOLD]: lock.legalHold ? 'ON' : 'OFF' }),
   };
+}
+
+/** Whether the caller speaks of governance retention that is to yield, or not to. */
+export function mentionsBypass(headers: IncomingHttpHeaders): boolean {
+  return headers[BYPASS] !== undefined;
+}
+
+/** The refusal of such a header where there is nothing to bypass. */
+export function bypassOutOfPlace(): S3Error {
+  return invalidArgument(`${BYPASS} is only applicable to Object Lock enabled buckets.`, BYPASS);
 }
 
 /** Whether the caller asks that governance retention yield. */

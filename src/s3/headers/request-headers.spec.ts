@@ -152,6 +152,7 @@ describe('object headers', () => {
       bucket: 'b',
       key: 'k',
       versionId: 'null',
+      versioned: true,
       isLatest: true,
       deleteMarker: false,
       size: 1,

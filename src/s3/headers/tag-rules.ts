@@ -4,6 +4,12 @@ import { invalidArgument, S3Error } from '../s3-error';
 /** How many tags a thing may have: AWS allows an object 10 and a bucket 50. */
 export const MAX_OBJECT_TAGS = 10;
 export const MAX_BUCKET_TAGS = 50;
+/** What AWS says of tags that only it may set, by what they are on. */
+export const RESERVED_IN_OBJECTS = 'Your TagKey cannot be prefixed with aws:';
+export const RESERVED_IN_BUCKETS = 'System tags cannot be added/updated by requester';
+export const RESERVED_AT_CREATION =
+  'User-defined tag keys can\'t start with "aws:". This prefix is reserved for system tags. Remove "aws:" from your tag keys and try again.';
+const RESERVED_PREFIX = 'aws:';
 const MAX_KEY_LENGTH = 128;
 const MAX_VALUE_LENGTH = 256;
 const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
@@ -28,19 +34,25 @@ export function parseTaggingHeader(value: string): Readonly<Record<string, strin
       throw badHeader(value);
     }
   }
-  if (pairs.some(([key]) => key === '') || new Set(pairs.map(([key]) => key)).size !== pairs.length) {
+  if (
+    pairs.some(([key, tag]) => key === '' || tag.includes('=')) ||
+    new Set(pairs.map(([key]) => key)).size !== pairs.length
+  ) {
     throw badHeader(value);
   }
-  return checkedTags(pairs, MAX_OBJECT_TAGS);
+  return checkedTags(pairs, MAX_OBJECT_TAGS, RESERVED_IN_OBJECTS);
 }
 
 /**
  * Checks tags against the rules of AWS.
+ *
+ * @param reserved what is said of tags whose key begins with `aws:`
  * @throws S3Error InvalidTag, BadRequest when there are too many
  */
 export function checkedTags(
   pairs: readonly (readonly [string, string])[],
   limit: number,
+  reserved: string,
 ): Readonly<Record<string, string>> {
   if (pairs.length > limit) {
     throw new S3Error('BadRequest', `There cannot be more than ${limit} tags.`);
@@ -52,6 +64,9 @@ export function checkedTags(
     }
     if (value.length > MAX_VALUE_LENGTH || !ALLOWED.test(value)) {
       throw new S3Error('InvalidTag', 'The TagValue you have provided is invalid', { TagKey: key, TagValue: value });
+    }
+    if (key.startsWith(RESERVED_PREFIX)) {
+      throw new S3Error('InvalidTag', reserved, { TagKey: key });
     }
     if (tags.has(key)) {
       throw new S3Error('InvalidTag', 'Cannot provide multiple Tags with the same key', { TagKey: key });

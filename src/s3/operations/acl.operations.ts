@@ -58,7 +58,7 @@ export class AclOperations {
     const info = await this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId });
     const owner = currentOwner(access, info.owner);
     const acl = (aclsEnabled(access) ? info.acl : undefined) ?? ownerOnly(owner);
-    return xmlAnswer(accessControlPolicyXml(owner, acl), versionHeader(call, info.versionId));
+    return xmlAnswer(accessControlPolicyXml(owner, acl), versionHeader(info));
   }
 
   private async putOfObject(call: S3Call): Promise<S3Answer> {
@@ -73,7 +73,7 @@ export class AclOperations {
       assertBucketOwnersAcl(access, request);
     }
     await this.events.publish(call, { name: 's3:ObjectAcl:Put', versionId: info.versionId });
-    return emptyAnswer(200, versionHeader(call, info.versionId));
+    return emptyAnswer(200, versionHeader(info));
   }
 
   private async bucket(call: S3Call): Promise<CallAccess> {

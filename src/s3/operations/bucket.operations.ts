@@ -7,7 +7,7 @@ import { OBJECT_OWNERSHIPS, Settings, type ObjectOwnership } from '../../setting
 import { AclRequests } from '../acl-requests';
 import { headerOf } from '../headers/header-values';
 import { TAGGING_DOCUMENT } from '../bucket-documents';
-import { checkedTags, MAX_BUCKET_TAGS } from '../headers/tag-rules';
+import { checkedTags, MAX_BUCKET_TAGS, RESERVED_AT_CREATION } from '../headers/tag-rules';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
 import { parseXml, type XmlElement } from '../xml';
@@ -44,9 +44,16 @@ export class BucketOperations {
   private async list(call: S3Call): Promise<S3Answer> {
     const prefix = call.query.get('prefix');
     const token = call.query.get('continuation-token');
+    const region = call.query.get('bucket-region');
+    if (region !== undefined && !REGION.test(region)) {
+      throw invalidArgument(`Argument value ${region} is not a valid AWS Region`, 'bucket-region');
+    }
+    if (region !== undefined && region !== this.settings.region) {
+      return listed(call, '', prefix, undefined);
+    }
     const { buckets, truncated } = await this.buckets.list({
       prefix,
-      after: token === undefined ? undefined : bucketOfToken(token),
+      after: token ? bucketOfToken(token) : undefined,
       limit: maxBuckets(call.query.get('max-buckets')),
     });
     const entries = buckets.map((bucket) =>
@@ -54,21 +61,13 @@ export class BucketOperations {
         'Bucket',
         textElement('Name', bucket.name) +
           timeElement('CreationDate', bucket.createdAt) +
-          textElement('BucketRegion', this.settings.region),
+          textElement('BucketRegion', this.settings.region) +
+          textElement('BucketArn', bucketArn(bucket.name)),
       ),
     );
     const last = buckets.at(-1);
-    return xmlAnswer(
-      xmlDocument(
-        'ListAllMyBucketsResult',
-        ownerXml('Owner', call.principal.ownerId) +
-          element('Buckets', entries.join('')) +
-          textElement('Prefix', prefix) +
-          (truncated && last !== undefined
-            ? textElement('ContinuationToken', Buffer.from(last.name, 'utf8').toString('base64url'))
-            : ''),
-      ),
-    );
+    const next = truncated && last !== undefined ? Buffer.from(last.name, 'utf8').toString('base64url') : undefined;
+    return listed(call, entries.join(''), prefix, next);
   }
 
   private async create(call: S3Call): Promise<S3Answer> {
@@ -88,16 +87,16 @@ export class BucketOperations {
       acl,
     });
     if (!created) {
-      await this.recreate(call, acl ?? ownerOnly(owner));
+      await this.recreate(call, acl ?? ownerOnly(owner), tags);
     }
     if (created && withLock) {
       await this.buckets.setVersioning(call.bucket, 'enabled');
       await this.locks.setOfBucket(call.bucket, {});
     }
-    if (created && tags !== undefined) {
+    if (created && Object.keys(tags).length > 0) {
       await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, JSON.stringify(tags));
     }
-    return emptyAnswer(200, { Location: `/${call.bucket}`, 'x-amz-bucket-arn': `arn:aws:s3:::${call.bucket}` });
+    return emptyAnswer(200, { Location: `/${call.bucket}`, 'x-amz-bucket-arn': bucketArn(call.bucket) });
   }
 
   private assertLocation(constraint: string | undefined): void {
@@ -113,9 +112,9 @@ export class BucketOperations {
     );
   }
 
-  /** In the first region of AWS, creating one's own bucket again sets its access list anew; elsewhere it is refused. */
-  private async recreate(call: S3Call, acl: AccessControlList): Promise<void> {
-    if (this.settings.region !== FIRST_REGION) {
+  /** In the first region of AWS, creating one's own bucket again sets its access list anew; elsewhere, and with tags, it is refused. */
+  private async recreate(call: S3Call, acl: AccessControlList, tags: Readonly<Record<string, string>>): Promise<void> {
+    if (this.settings.region !== FIRST_REGION || Object.keys(tags).length > 0) {
       throw new S3Error('BucketAlreadyOwnedByYou', undefined, { BucketName: call.bucket });
     }
     if (aclsEnabled(await this.buckets.get(call.bucket))) {
@@ -127,7 +126,7 @@ export class BucketOperations {
     await this.buckets.get(call.bucket);
     return emptyAnswer(200, {
       'x-amz-bucket-region': this.settings.region,
-      'x-amz-bucket-arn': `arn:aws:s3:::${call.bucket}`,
+      'x-amz-bucket-arn': bucketArn(call.bucket),
       'x-amz-access-point-alias': 'false',
       'Content-Type': 'application/xml',
     });
@@ -155,7 +154,10 @@ export class BucketOperations {
     if (configuration.textOf('MfaDelete') === 'Enabled') {
       throw new S3Error('NotImplemented', 'MFA delete is not implemented.');
     }
-    const status = configuration.required('Status');
+    const status = configuration.textOf('Status');
+    if (status === undefined) {
+      throw new S3Error('IllegalVersioningConfigurationException');
+    }
     if (status !== 'Enabled' && status !== 'Suspended') {
       throw new S3Error('MalformedXML');
     }
@@ -164,21 +166,36 @@ export class BucketOperations {
   }
 }
 
-function tagsOf(configuration: XmlElement | undefined): Readonly<Record<string, string>> | undefined {
-  const tags = configuration?.child('Tags')?.all('Tag');
-  return tags === undefined
-    ? undefined
-    : checkedTags(
-        tags.map((tag) => [tag.required('Key'), tag.required('Value')] as const),
-        MAX_BUCKET_TAGS,
-      );
+function bucketArn(bucket: string): string {
+  return `arn:aws:s3:::${bucket}`;
+}
+
+function listed(call: S3Call, entries: string, prefix: string | undefined, token: string | undefined): S3Answer {
+  return xmlAnswer(
+    xmlDocument(
+      'ListAllMyBucketsResult',
+      ownerXml('Owner', call.principal.ownerId) +
+        element('Buckets', entries) +
+        textElement('Prefix', prefix) +
+        textElement('ContinuationToken', token),
+    ),
+  );
+}
+
+function tagsOf(configuration: XmlElement | undefined): Readonly<Record<string, string>> {
+  const tags = configuration?.child('Tags')?.all('Tag') ?? [];
+  return checkedTags(
+    tags.map((tag) => [tag.required('Key'), tag.required('Value')] as const),
+    MAX_BUCKET_TAGS,
+    RESERVED_AT_CREATION,
+  );
 }
 
 function requestedOwnership(call: S3Call): ObjectOwnership | undefined {
   const value = headerOf(call.headers, 'x-amz-object-ownership');
   const ownership = OBJECT_OWNERSHIPS.find((known) => known === value);
   if (value !== undefined && ownership === undefined) {
-    throw invalidArgument('Invalid x-amz-object-ownership header', 'x-amz-object-ownership', value);
+    throw invalidArgument(`Invalid x-amz-object-ownership header: ${value}`, 'x-amz-object-ownership');
   }
   return ownership;
 }

@@ -16,6 +16,7 @@ import {
   customerKeyOf,
   requestedEncryption,
 } from '../headers/sse-headers';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
@@ -42,6 +43,7 @@ export class CopyOperations {
     private readonly authorizer: S3Authorizer,
     private readonly acls: AclRequests,
     private readonly events: S3Events,
+    private readonly lifecycle: LifecycleHeaders,
   ) {}
 
   private async copy(call: S3Call): Promise<S3Answer> {
@@ -73,7 +75,7 @@ export class CopyOperations {
     await this.authorizeSource(call, source);
     const work = this.objects.copy(command).then(async (result) => {
       await this.events.publish(call, writeEvent('Copy', result));
-      return this.copied(result, encryption);
+      return this.copied(call, result, encryption);
     });
     return slowAnswer(work, call.requestId, call.request.rawPath);
   }
@@ -131,7 +133,7 @@ export class CopyOperations {
     return slowAnswer(answer, call.requestId, call.request.rawPath);
   }
 
-  private copied(result: CopyResult, encryption: EncryptionRequest | undefined): S3Answer {
+  private async copied(call: S3Call, result: CopyResult, encryption: EncryptionRequest | undefined): Promise<S3Answer> {
     const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
     return xmlAnswer(
       xmlDocument(
@@ -140,7 +142,10 @@ export class CopyOperations {
       ),
       {
         ...writeHeaders(result, this.authorizer, customerKey),
+        // Unlike other writes, a copy names the null version where versioning is suspended.
+        'x-amz-version-id': result.versionId,
         'x-amz-copy-source-version-id': result.sourceVersionId,
+        ...(await this.lifecycle.ofObject(call.bucket, { key: call.key, ...result })),
       },
     );
   }

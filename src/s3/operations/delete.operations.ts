@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { DeleteEntry, DeleteFailure, DeleteResult } from '../../object-storage/object-storage.types';
+import { ObjectLockService } from '../../object-storage/object-lock.service';
 import { ObjectService } from '../../object-storage/object.service';
 import { unquoted, writeConditions } from '../headers/condition-headers';
-import { wantsBypass } from '../headers/lock-headers';
+import { bypassOutOfPlace, mentionsBypass, wantsBypass } from '../headers/lock-headers';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { s3ErrorAnswer, S3Error } from '../s3-error';
+import { S3_ERROR_CODES } from '../s3-error-codes';
 import { S3Events } from '../s3-events';
 import { parseXml, type XmlElement } from '../xml';
 import { element, textElement, xmlDocument } from '../xml-writer';
@@ -27,6 +29,7 @@ export class DeleteOperations {
 
   constructor(
     private readonly objects: ObjectService,
+    private readonly locks: ObjectLockService,
     private readonly authorizer: S3Authorizer,
     private readonly events: S3Events,
   ) {}
@@ -75,6 +78,9 @@ export class DeleteOperations {
 
   /** Without the permission the header counts for nothing. */
   private async bypasses(call: S3Call, key: string): Promise<boolean> {
+    if (mentionsBypass(call.headers) && (await this.locks.ofBucket(call.bucket)) === undefined) {
+      throw bypassOutOfPlace();
+    }
     return wantsBypass(call.headers) && this.authorizer.allows(call, 's3:BypassGovernanceRetention', call.bucket, key);
   }
 
@@ -117,8 +123,16 @@ function deletedXml(result: DeleteResult): string {
   );
 }
 
+/** In a batch AWS does not tell a version id that cannot be from one that is not there. */
+function failureOf({ error, versionId }: DeleteFailure): { readonly code: string; readonly message: string } {
+  const answer = s3ErrorAnswer(error);
+  return answer.code === 'InvalidArgument' && versionId !== undefined
+    ? { code: 'NoSuchVersion', message: S3_ERROR_CODES.NoSuchVersion[1] }
+    : answer;
+}
+
 function failedXml(failure: DeleteFailure): string {
-  const { code, message } = s3ErrorAnswer(failure.error);
+  const { code, message } = failureOf(failure);
   return element(
     'Error',
     textElement('Key', failure.key) +

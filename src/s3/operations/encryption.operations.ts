@@ -61,8 +61,8 @@ export class EncryptionOperations {
   }
 
   private async put(call: S3Call): Promise<S3Answer> {
-    const document = soleRule(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'ServerSideEncryptionConfiguration'));
     const present = (await this.buckets.get(call.bucket)).encryption;
+    const document = soleRule(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'ServerSideEncryptionConfiguration'));
     const rule: BucketEncryptionRule = {
       ...(defaultOf(document) ?? this.serverRule() ?? { mode: 'sse-s3', bucketKey: false }),
       // What is blocked stays blocked until it is said to be allowed again.

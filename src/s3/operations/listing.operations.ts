@@ -74,7 +74,8 @@ export class ListingOperations {
         'ListBucketResult',
         textElement('Name', call.bucket) +
           name('Prefix', prefix) +
-          name('StartAfter', startAfter) +
+          // Where a token says where to go on, the client's start is not repeated.
+          name('StartAfter', token === undefined ? startAfter : undefined) +
           textElement('ContinuationToken', token) +
           textElement('NextContinuationToken', page.nextContinuationToken) +
           textElement('KeyCount', page.objects.length + page.commonPrefixes.length) +

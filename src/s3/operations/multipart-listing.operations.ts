@@ -66,15 +66,17 @@ export class MultipartListingOperations {
       uploadIdMarker,
       maxUploads,
     });
+    const last = page.uploads.at(-1);
     return xmlAnswer(
       xmlDocument(
         'ListMultipartUploadsResult',
         textElement('Bucket', call.bucket) +
           name('KeyMarker', keyMarker ?? '') +
           textElement('UploadIdMarker', uploadIdMarker ?? '') +
-          name('NextKeyMarker', page.nextKeyMarker) +
-          textElement('NextUploadIdMarker', page.nextUploadIdMarker) +
-          name('Prefix', prefix) +
+          // Unlike other listings, this one says also at its end where it ended.
+          name('NextKeyMarker', page.nextKeyMarker ?? last?.key ?? '') +
+          textElement('NextUploadIdMarker', page.nextUploadIdMarker ?? last?.uploadId ?? '') +
+          name('Prefix', prefix || undefined) +
           name('Delimiter', delimiter) +
           textElement('EncodingType', encodingType) +
           textElement('MaxUploads', maxUploads) +

@@ -127,18 +127,14 @@ export class MultipartOperations {
       customerKey: customerKeyOf(headers),
     };
     // The checksum headers here are the object's, not the document's.
-    const document = parseXml(await call.body.read(MAX_DOCUMENT_BYTES, false), 'CompleteMultipartUpload');
-    const parts = document.all('Part').map(completedPart);
-    if (parts.length === 0 || parts.length > MAX_PART_NUMBER) {
-      throw new S3Error('MalformedXML');
-    }
+    const parts = completedParts(await call.body.read(MAX_DOCUMENT_BYTES, false));
     const work = this.uploads
       .complete({ ...command, parts })
       .then(async (result) => {
         await this.events.publish(call, writeEvent('CompleteMultipartUpload', result));
         return result;
       })
-      .then((result) =>
+      .then(async (result) =>
         xmlAnswer(
           xmlDocument(
             'CompleteMultipartUploadResult',
@@ -148,7 +144,10 @@ export class MultipartOperations {
               etagXml(result.etag) +
               checksumXml(result.checksum),
           ),
-          writeHeaders({ ...result, checksum: undefined }, this.authorizer, command.customerKey),
+          {
+            ...writeHeaders({ ...result, checksum: undefined }, this.authorizer, command.customerKey),
+            ...(await this.lifecycle.ofObject(call.bucket, { key: call.key, ...result })),
+          },
         ),
       );
     return slowAnswer(work, call.requestId, call.request.rawPath);
@@ -158,6 +157,15 @@ export class MultipartOperations {
     await this.uploads.abort(call.bucket, call.key, uploadIdOf(call));
     return emptyAnswer(204);
   }
+}
+
+/** No document at all stands for no parts, which is refused once the upload is known to exist. */
+function completedParts(body: Buffer): CompleteMultipartCommand['parts'] {
+  const parts = body.length === 0 ? [] : parseXml(body, 'CompleteMultipartUpload').all('Part').map(completedPart);
+  if (parts.length > MAX_PART_NUMBER) {
+    throw new S3Error('MalformedXML');
+  }
+  return parts;
 }
 
 function completedPart(part: XmlElement): CompleteMultipartCommand['parts'][number] {

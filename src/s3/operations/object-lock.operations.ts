@@ -73,7 +73,7 @@ export class ObjectLockOperations {
     const bypass =
       wantsBypass(call.headers) &&
       (await this.authorizer.allows(call, 's3:BypassGovernanceRetention', call.bucket, call.key));
-    const change = mode === undefined ? {} : { mode, until: futureDate(until ?? '') };
+    const change = mode === undefined ? {} : { mode, until: futureDate(until ?? '', 'RetainUntilDate') };
     await this.locks.setOfObject(call.bucket, entryOf(call), change, bypass);
     return emptyAnswer(200);
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/domain-error';
 import { ObjectService } from '../../object-storage/object.service';
-import type { GetObjectCommand, ObjectInfo, OpenedObject } from '../../object-storage/object-storage.types';
+import type { GetObjectCommand, OpenedObject } from '../../object-storage/object-storage.types';
 import { encryptionAnswerHeaders, versionHeader } from '../answer-headers';
 import { checksumHeader, checksumHeaders } from '../headers/checksum-headers';
 import { partNumberOf, readConditions, requestedRange } from '../headers/condition-headers';
@@ -85,7 +85,7 @@ export class ObjectReadOperations {
     );
     return xmlAnswer(attributesXml(info, attributes), {
       'Last-Modified': info.lastModified.toUTCString(),
-      ...versionHeader(call, info.versionId),
+      ...versionHeader(info),
     });
   }
 
@@ -136,7 +136,7 @@ export class ObjectReadOperations {
     if (command.partNumber !== undefined && info.parts !== undefined) {
       headers['x-amz-mp-parts-count'] = String(info.parts.length);
     }
-    Object.assign(headers, versionHeader(call, info.versionId));
+    Object.assign(headers, versionHeader(info));
     if (info.isLatest) {
       Object.assign(headers, await this.lifecycle.ofObject(call.bucket, info));
     }
@@ -144,22 +144,23 @@ export class ObjectReadOperations {
       Object.assign(headers, encryptionAnswerHeaders(info.encryption, this.authorizer, command.customerKey));
     }
     if (info.checksum !== undefined && String(call.headers['x-amz-checksum-mode']).toUpperCase() === 'ENABLED') {
-      Object.assign(headers, checksumOf(info, command));
+      Object.assign(headers, checksumOf(described, command));
     }
     return headers;
   }
 }
 
-/** A range has no checksum, unless it is a whole part. */
-function checksumOf(info: ObjectInfo, command: GetObjectCommand): Record<string, string> {
-  if (info.checksum === undefined || command.range !== undefined) {
+/** A range has no checksum, unless it is the whole object, or a part whose checksum that of the object is made of. */
+function checksumOf({ info, length }: Described, command: GetObjectCommand): Record<string, string> {
+  const { checksum, parts } = info;
+  if (checksum === undefined) {
     return {};
   }
-  if (command.partNumber === undefined || info.parts === undefined) {
-    return checksumHeaders(info.checksum);
+  if (command.partNumber !== undefined && parts !== undefined && checksum.type === 'COMPOSITE') {
+    const part = parts[command.partNumber - 1]?.checksum;
+    return part === undefined
+      ? {}
+      : { [checksumHeader(checksum.algorithm)]: part, 'x-amz-checksum-type': checksum.type };
   }
-  const part = info.parts[command.partNumber - 1]?.checksum;
-  return part === undefined
-    ? {}
-    : { [checksumHeader(info.checksum.algorithm)]: part, 'x-amz-checksum-type': info.checksum.type };
+  return length === info.size ? checksumHeaders(checksum) : {};
 }

@@ -61,6 +61,12 @@ export class PolicyOperations {
 }
 
 function assertPolicy(policy: string, bucket: string): void {
+  if (!/^\{.*\}\s*$/s.test(policy)) {
+    throw new S3Error('MalformedPolicy', "Policies must be valid JSON and the first byte must be '{'");
+  }
+  if (!policy.includes('"Statement"')) {
+    throw new S3Error('MalformedPolicy', 'Missing required field Statement');
+  }
   try {
     parsePolicy(policy, { type: 'bucket', bucket });
   } catch (error) {

@@ -13,6 +13,7 @@ import { writeConditions } from '../headers/condition-headers';
 import { lockOf } from '../headers/lock-headers';
 import { metadataOf, refuseUnsupportedWriteHeaders, tagsOf } from '../headers/object-headers';
 import { requestedEncryption } from '../headers/sse-headers';
+import { LifecycleHeaders } from '../lifecycle-headers';
 import { S3Authenticator } from '../s3-authenticator';
 import { S3Authorizer } from '../s3-authorizer';
 import { emptyAnswer, S3Call, type S3Answer, type S3Handlers } from '../s3-call';
@@ -45,6 +46,7 @@ export class PostObjectOperations {
     private readonly authorizer: S3Authorizer,
     private readonly acls: AclRequests,
     private readonly events: S3Events,
+    private readonly lifecycle: LifecycleHeaders,
   ) {}
 
   private async post(call: S3Call): Promise<S3Answer> {
@@ -107,7 +109,13 @@ export class PostObjectOperations {
       });
       await this.events.publish(call, writeEvent('Post', result));
       const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
-      return { result, headers: writeHeaders(result, this.authorizer, customerKey) };
+      return {
+        result,
+        headers: {
+          ...writeHeaders(result, this.authorizer, customerKey),
+          ...(await this.lifecycle.ofObject(call.bucket, { key: call.key, ...result })),
+        },
+      };
     } finally {
       file.destroy();
     }

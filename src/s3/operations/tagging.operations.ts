@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { BucketService } from '../../object-storage/bucket.service';
 import { ObjectService } from '../../object-storage/object.service';
 import { TAGGING_DOCUMENT } from '../bucket-documents';
-import { checkedTags, MAX_BUCKET_TAGS, MAX_OBJECT_TAGS } from '../headers/tag-rules';
+import {
+  checkedTags,
+  MAX_BUCKET_TAGS,
+  MAX_OBJECT_TAGS,
+  RESERVED_IN_BUCKETS,
+  RESERVED_IN_OBJECTS,
+} from '../headers/tag-rules';
 import { versionHeader } from '../answer-headers';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
 import { S3Error } from '../s3-error';
@@ -41,8 +47,9 @@ export class TaggingOperations {
   }
 
   private async putToBucket(call: S3Call): Promise<S3Answer> {
-    const tags = await readTags(call, MAX_BUCKET_TAGS);
-    await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, JSON.stringify(tags));
+    const tags = await readTags(call, MAX_BUCKET_TAGS, RESERVED_IN_BUCKETS);
+    const document = Object.keys(tags).length === 0 ? null : JSON.stringify(tags);
+    await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, document);
     return emptyAnswer(204);
   }
 
@@ -52,35 +59,34 @@ export class TaggingOperations {
   }
 
   private async getOfObject(call: S3Call): Promise<S3Answer> {
-    const { versionId, tags } = await this.objects.getTags(call.bucket, { key: call.key, versionId: call.versionId });
-    return xmlAnswer(taggingXml(tags), versionHeader(call, versionId));
+    const tagged = await this.objects.getTags(call.bucket, { key: call.key, versionId: call.versionId });
+    return xmlAnswer(taggingXml(tagged.tags), versionHeader(tagged));
   }
 
   private async putToObject(call: S3Call): Promise<S3Answer> {
-    const tags = await readTags(call, MAX_OBJECT_TAGS);
+    const tags = await readTags(call, MAX_OBJECT_TAGS, RESERVED_IN_OBJECTS);
     const entry = { key: call.key, versionId: call.versionId };
-    const { versionId } = await this.objects.setTags(call.bucket, entry, tags);
-    await this.events.publish(call, { name: 's3:ObjectTagging:Put', versionId });
-    return emptyAnswer(200, versionHeader(call, versionId));
+    const version = await this.objects.setTags(call.bucket, entry, tags);
+    await this.events.publish(call, { name: 's3:ObjectTagging:Put', versionId: version.versionId });
+    return emptyAnswer(200, versionHeader(version));
   }
 
   private async deleteOfObject(call: S3Call): Promise<S3Answer> {
     const entry = { key: call.key, versionId: call.versionId };
-    const { versionId } = await this.objects.setTags(call.bucket, entry, {});
-    await this.events.publish(call, { name: 's3:ObjectTagging:Delete', versionId });
-    return emptyAnswer(204, versionHeader(call, versionId));
+    const version = await this.objects.setTags(call.bucket, entry, {});
+    await this.events.publish(call, { name: 's3:ObjectTagging:Delete', versionId: version.versionId });
+    return emptyAnswer(204, versionHeader(version));
   }
 }
 
-async function readTags(call: S3Call, limit: number): Promise<Tags> {
+/** A document without a set stands for an empty one. */
+async function readTags(call: S3Call, limit: number, reserved: string): Promise<Tags> {
   const tagging = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'Tagging');
-  const set = tagging.child('TagSet');
-  if (set === undefined) {
-    throw new S3Error('MalformedXML');
-  }
+  const tags = tagging.child('TagSet')?.all('Tag') ?? [];
   return checkedTags(
-    set.all('Tag').map((tag) => [tag.required('Key'), tag.required('Value')] as const),
+    tags.map((tag) => [tag.required('Key'), tag.required('Value')] as const),
     limit,
+    reserved,
   );
 }
 
