@@ -261,7 +261,7 @@ describe('parts', () => {
     });
     expect(first.upload).toMatchObject({ key: 'listed', uploadId, encryption: { mode: 'sse-kms' } });
     const second = await storage.multipart.listParts('bucket', 'listed', uploadId, 3, 2);
-    expect(second.parts).toMatchObject([{ partNumber: 20, size: 7, checksum: { algorithm: 'CRC64NVME' } }]);
+    expect(second.parts).toMatchObject([{ partNumber: 20, size: 7, checksum: undefined }]);
     expect(second).toMatchObject({ truncated: false, nextPartNumberMarker: undefined });
   });
 

@@ -133,7 +133,11 @@ describe('what is kept with an object', () => {
 
   it('includes tags that are set later', async () => {
     await storage.put('bucket', 'tagged', 'x');
-    expect(await storage.objects.getTags('bucket', { key: 'tagged' })).toEqual({ versionId: 'null', tags: {} });
+    expect(await storage.objects.getTags('bucket', { key: 'tagged' })).toEqual({
+      versionId: 'null',
+      versioned: false,
+      tags: {},
+    });
     await storage.objects.setTags('bucket', { key: 'tagged' }, { a: '1' });
     expect((await storage.objects.getTags('bucket', { key: 'tagged' })).tags).toEqual({ a: '1' });
     await expect(storage.objects.setTags('bucket', { key: 'missing' }, {})).rejects.toMatchObject({

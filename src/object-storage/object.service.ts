@@ -130,8 +130,13 @@ export class ObjectService implements ObjectServiceContract {
     return this.deleter.deleteMany(bucket, entries, bypass);
   }
 
-  /** Says what is stored of an object, whatever it is encrypted with. @throws as {@link ObjectFinder.headState} */
+  /** Says what is stored of an object, whatever it is encrypted with. @throws as {@link head} */
   async describe(bucket: string, entry: DeleteEntry): Promise<ObjectInfo> {
+    return (await this.finder.head({ bucket, ...entry })).info;
+  }
+
+  /** The same for what is stored beside the content. @throws as {@link ObjectFinder.headState} */
+  async describeState(bucket: string, entry: DeleteEntry): Promise<ObjectInfo> {
     return (await this.finder.headState({ bucket, ...entry })).info;
   }
 
@@ -140,13 +145,13 @@ export class ObjectService implements ObjectServiceContract {
     bucket: string,
     entry: DeleteEntry,
   ): Promise<NamedVersion & { readonly tags: Readonly<Record<string, string>> }> {
-    const { versionId, versioned, tags } = await this.describe(bucket, entry);
+    const { versionId, versioned, tags } = await this.describeState(bucket, entry);
     return { versionId, versioned, tags: tags ?? {} };
   }
 
   /** Replaces an object's tags. @throws as {@link head} */
   async setTags(bucket: string, entry: DeleteEntry, tags: Readonly<Record<string, string>>): Promise<NamedVersion> {
-    const { versionId, versioned } = await this.describe(bucket, entry);
+    const { versionId, versioned } = await this.describeState(bucket, entry);
     if (!(await this.objects.setTags(bucket, { key: entry.key, versionId }, tags))) {
       throw storageError('NoSuchKey', { Key: entry.key });
     }

@@ -30,9 +30,12 @@ describe('an access control policy', () => {
     expect(readAccessControlPolicy(Buffer.from(document(typed + mail + grantXml('<URI>u</URI>'))))).toEqual({
       owner: 'me',
       grants: [
-        { grantee: { kind: 'id', value: 'a' }, permission: 'WRITE_ACP' },
-        { grantee: { kind: 'emailAddress', value: 'a@b.example' }, permission: 'FULL_CONTROL' },
-        { grantee: { kind: 'uri', value: 'u' }, permission: 'READ' },
+        { grantee: { kind: 'id', value: 'a', argument: 'CanonicalUser/ID' }, permission: 'WRITE_ACP' },
+        {
+          grantee: { kind: 'emailAddress', value: 'a@b.example', argument: 'AmazonCustomerByEmail/EmailAddress' },
+          permission: 'FULL_CONTROL',
+        },
+        { grantee: { kind: 'uri', value: 'u', argument: 'Group/URI' }, permission: 'READ' },
       ],
     });
     expect(readAccessControlPolicy(Buffer.from(document(''))).grants).toEqual([]);
@@ -66,7 +69,10 @@ describe('an access control policy', () => {
         const read = readAccessControlPolicy(Buffer.from(accessControlPolicyXml('me', acl)));
         const named = (only: (entry: AclGrant) => boolean): object[] =>
           acl.filter(only).map(({ grantee, permission }) => ({
-            grantee: 'uri' in grantee ? { kind: 'uri', value: grantee.uri } : { kind: 'id', value: grantee.id.trim() },
+            grantee:
+              'uri' in grantee
+                ? { kind: 'uri', value: grantee.uri, argument: 'Group/URI' }
+                : { kind: 'id', value: grantee.id.trim(), argument: 'CanonicalUser/ID' },
             permission,
           }));
         expect(read).toEqual({

@@ -26,10 +26,13 @@ describe('access lists in headers', () => {
     };
     expect(namedAcl(headers)).toEqual({
       grants: [
-        { grantee: { kind: 'id', value: 'bb' }, permission: 'READ' },
-        { grantee: { kind: 'uri', value: 'http://acs.amazonaws.com/groups/global/AllUsers' }, permission: 'READ' },
-        { grantee: { kind: 'emailAddress', value: 'c@d.example' }, permission: 'READ' },
-        { grantee: { kind: 'id', value: 'aa' }, permission: 'FULL_CONTROL' },
+        { grantee: { kind: 'id', value: 'bb', argument: 'id' }, permission: 'READ' },
+        {
+          grantee: { kind: 'uri', value: 'http://acs.amazonaws.com/groups/global/AllUsers', argument: 'uri' },
+          permission: 'READ',
+        },
+        { grantee: { kind: 'emailAddress', value: 'c@d.example', argument: 'emailAddress' }, permission: 'READ' },
+        { grantee: { kind: 'id', value: 'aa', argument: 'id' }, permission: 'FULL_CONTROL' },
       ],
     });
   });

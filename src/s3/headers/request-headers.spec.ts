@@ -225,7 +225,7 @@ describe('condition and range headers', () => {
     expect(copySourceRange({ 'x-amz-copy-source-range': 'bytes=1-5' })).toEqual({ first: 1, last: 5 });
     expect(kindOf(() => copySourceRange({ 'x-amz-copy-source-range': 'bytes=5-' }))).toBe('InvalidArgument');
     const source = (value: string): unknown => copySourceOf({ 'x-amz-copy-source': value });
-    expect(source('/bucket/a%20b/c+d?versionId=v1')).toEqual({ bucket: 'bucket', key: 'a b/c+d', versionId: 'v1' });
+    expect(source('/bucket/a%20b/c+d%2B?versionId=v1')).toEqual({ bucket: 'bucket', key: 'a b/c d+', versionId: 'v1' });
     expect(source('bucket%2Fkey')).toEqual({ bucket: 'bucket', key: 'key' });
     expect(source('bucket/a%3FversionId=x')).toEqual({ bucket: 'bucket', key: 'a?versionId=x' });
     for (const value of ['', 'bucket', 'bucket/', '/', 'bucket/%zz']) {

@@ -63,7 +63,7 @@ export class AclOperations {
 
   private async putOfObject(call: S3Call): Promise<S3Answer> {
     const access = await this.bucket(call);
-    const info = await this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId });
+    const info = await this.objects.describeState(call.bucket, { key: call.key, versionId: call.versionId });
     const owner = currentOwner(access, info.owner);
     const request = await this.requests.toBeSet(call, { owner, acl: info.acl });
     if (aclsEnabled(access)) {
