@@ -68,12 +68,7 @@ export class BodyVerifier {
       throw storageError('IncompleteBody');
     }
     const md5 = this.md5?.digest();
-    if (this.expectation.md5 !== undefined && !md5?.equals(this.expectation.md5)) {
-      throw storageError('BadDigest', {
-        ExpectedDigest: this.expectation.md5.toString('base64'),
-        CalculatedDigest: md5?.toString('base64') ?? '',
-      });
-    }
+    assertMd5(this.expectation.md5, md5);
     const digests = new Map([...this.checksums].map(([algorithm, hash]) => [algorithm, hash.digest()]));
     const sha256 = this.sha256?.digest() ?? digests.get('SHA256');
     if (this.expectation.sha256 !== undefined && sha256?.toString('hex') !== this.expectation.sha256) {
@@ -120,5 +115,14 @@ function assertChecksumForm(algorithm: ChecksumAlgorithm | undefined, value: str
   const digest = Buffer.from(value, 'base64');
   if (digest.length !== digestBytes(algorithm) || digest.toString('base64') !== value) {
     throw invalidRequest(`Value for x-amz-checksum-${algorithm.toLowerCase()} header is invalid.`);
+  }
+}
+
+function assertMd5(expected: Buffer | undefined, calculated: Buffer | undefined): void {
+  if (expected !== undefined && calculated?.equals(expected) !== true) {
+    throw storageError('BadDigest', {
+      ExpectedDigest: expected.toString('base64'),
+      CalculatedDigest: calculated?.toString('base64') ?? '',
+    });
   }
 }
