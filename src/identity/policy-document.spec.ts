@@ -120,6 +120,12 @@ describe('parsePolicy', () => {
     expect(problemsOf(document).join('\n')).toContain(expected);
   });
 
+  it('lets a bucket policy name statements alike', () => {
+    const allow = { Sid: 'A', Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::b/*' };
+    const policy = JSON.stringify({ Statement: [allow, { ...allow, Effect: 'Deny' }] });
+    expect(parsePolicy(policy, { type: 'bucket', bucket: 'b' }).statements).toHaveLength(2);
+  });
+
   it('reports every problem at once', () => {
     expect(problemsOf(statement({ Effect: 'Maybe', Action: 'x', Resource: 'y' }))).toHaveLength(3);
   });

@@ -73,8 +73,10 @@ function compileStatements(
       return [];
     }
     const compiled = compileStatement(new StatementReader(statement, path, variables, problems), kind);
-    if (compiled.sid !== undefined && compiled.sid !== '' && sids.size === sids.add(compiled.sid).size) {
-      problems.push({ field: `${path}.Sid`, message: `"${compiled.sid}" is used twice` });
+    const { sid } = compiled;
+    // Bucket policies may name statements alike, as on S3; policies of users may not, as in IAM.
+    if (kind.type === 'identity' && sid !== undefined && sid !== '' && sids.size === sids.add(sid).size) {
+      problems.push({ field: `${path}.Sid`, message: `"${sid}" is used twice` });
     }
     return [compiled];
   });

@@ -5,16 +5,19 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectsCommand,
+  GetBucketLoggingCommand,
   GetBucketRequestPaymentCommand,
   GetBucketTaggingCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
+  PutBucketLoggingCommand,
   PutBucketRequestPaymentCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
   RestoreObjectCommand,
   UploadPartCommand,
+  type LoggingEnabled,
   type PutObjectCommandInput,
   type S3Client,
   type S3ServiceException,
@@ -246,6 +249,26 @@ describe('what AWS documents', () => {
     const RequestPaymentConfiguration = { Payer: 'Requester' } as const;
     await s3.send(new PutBucketRequestPaymentCommand({ Bucket: BUCKET, RequestPaymentConfiguration }));
     expect(await payer()).toBe('Requester');
+  });
+
+  it('keeps how the keys of logs are made, plainly unless told', async () => {
+    const set = (more: Partial<LoggingEnabled>) =>
+      s3.send(
+        new PutBucketLoggingCommand({
+          Bucket: BUCKET,
+          BucketLoggingStatus: { LoggingEnabled: { TargetBucket: BUCKET, TargetPrefix: 'log/', ...more } },
+        }),
+      );
+    const format = async () =>
+      (await s3.send(new GetBucketLoggingCommand({ Bucket: BUCKET }))).LoggingEnabled?.TargetObjectKeyFormat;
+    const partitioned = { PartitionedPrefix: { PartitionDateSource: 'DeliveryTime' as const } };
+    await set({ TargetObjectKeyFormat: partitioned });
+    expect(await format()).toEqual(partitioned);
+    await set({});
+    expect(await format()).toHaveProperty('SimplePrefix');
+    const wrong = { PartitionedPrefix: { PartitionDateSource: 'tomorrow' as 'EventTime' } };
+    expect(await outcome(set({ TargetObjectKeyFormat: wrong }))).toBe('400 MalformedXML');
+    expect(await outcome(set({ TargetObjectKeyFormat: {} }))).toBe('400 MalformedXML');
   });
 
   it.each<[string, string, string, Record<string, string>, string | undefined]>([

@@ -11,7 +11,11 @@ const MAX_DOCUMENT_BYTES = 64 * 1024;
 interface LoggingTarget {
   readonly bucket: string;
   readonly prefix: string;
+  /** What the keys of logs are partitioned by; undefined when they are not. */
+  readonly partitionedBy?: string;
 }
+
+const PARTITION_DATE_SOURCES: ReadonlySet<string> = new Set(['EventTime', 'DeliveryTime']);
 
 /**
  * Configurations that tools set as a matter of course: logging and who pays are kept and shown though no logs are delivered
@@ -35,8 +39,15 @@ export class AcceptedDocumentOperations {
     if (document === undefined) {
       return xmlAnswer(xmlDocument('BucketLoggingStatus', ''));
     }
-    const { bucket, prefix } = JSON.parse(document) as LoggingTarget;
-    const target = textElement('TargetBucket', bucket) + textElement('TargetPrefix', prefix);
+    const { bucket, prefix, partitionedBy } = JSON.parse(document) as LoggingTarget;
+    const format =
+      partitionedBy === undefined
+        ? element('SimplePrefix', '')
+        : element('PartitionedPrefix', textElement('PartitionDateSource', partitionedBy));
+    const target =
+      textElement('TargetBucket', bucket) +
+      textElement('TargetPrefix', prefix) +
+      element('TargetObjectKeyFormat', format);
     return xmlAnswer(xmlDocument('BucketLoggingStatus', element('LoggingEnabled', target)));
   }
 
@@ -49,6 +60,7 @@ export class AcceptedDocumentOperations {
     const target: LoggingTarget = {
       bucket: enabled.required('TargetBucket'),
       prefix: enabled.required('TargetPrefix'),
+      partitionedBy: partitionDateSource(enabled),
     };
     try {
       await this.buckets.get(target.bucket);
@@ -85,4 +97,19 @@ export class AcceptedDocumentOperations {
   private async read(call: S3Call, root: string): Promise<XmlElement> {
     return parseXml(await call.body.read(MAX_DOCUMENT_BYTES), root);
   }
+}
+
+/** Of the two formats of keys that S3 knows, one or none must be named. @throws S3Error MalformedXML */
+function partitionDateSource(enabled: XmlElement): string | undefined {
+  const format = enabled.child('TargetObjectKeyFormat');
+  const partitioned = format?.child('PartitionedPrefix');
+  const simple = format?.child('SimplePrefix');
+  const source = partitioned?.textOf('PartitionDateSource');
+  if (
+    (format !== undefined && (partitioned === undefined) === (simple === undefined)) ||
+    (source !== undefined && !PARTITION_DATE_SOURCES.has(source))
+  ) {
+    throw new S3Error('MalformedXML');
+  }
+  return partitioned === undefined ? undefined : (source ?? 'EventTime');
 }
