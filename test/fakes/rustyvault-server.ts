@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createListVerbGateway, LIST_METHOD } from './list-verb';
@@ -20,7 +21,7 @@ export interface FakeRustyVault {
 
 /**
  * Starts a scripted RustyVault, as its source has it: KV of version 1 at `secret`, lists by the method LIST alone, `{"error"}`
- * instead of `{"errors"}`, HTTP 500 for most failures, an empty answer for what is not there, no sys/health,
+ * instead of `{"errors"}`, mounts without an envelope, HTTP 500 for most failures, an empty answer for what is not there, no sys/health,
  * sys/capabilities-self or auth/token/renew-self.
  */
 export async function startRustyVaultServer(): Promise<FakeRustyVault> {
@@ -111,7 +112,13 @@ class RustyVaultServer implements FakeRustyVault {
       return tokenPath(path, token);
     }
     if (path === 'sys/internal/ui/mounts/secret') {
-      return logical({ path: 'secret/', type: 'kv', options: null });
+      return {
+        path: 'secret/',
+        type: 'kv',
+        options: null,
+        description: 'key/value secret storage',
+        uuid: randomUUID(),
+      };
     }
     if (!path.startsWith('secret/')) {
       throw new VaultFault(404, ['Router mount not found.']);

@@ -87,8 +87,9 @@ export class VaultKvStore {
   private async detect(signal: AbortSignal): Promise<KvVersion> {
     const { mountPath } = this.settings;
     try {
-      const { data } = await this.session.read(`sys/internal/ui/mounts/${mountPath}`, signal);
-      const mount = objectOf(data);
+      const answer = await this.session.read(`sys/internal/ui/mounts/${mountPath}`, signal);
+      // RustyVault has the mount itself there, Vault has it under `data`.
+      const mount = objectOf(answer['data'] ?? answer);
       const type = textOf(mount['type'], 'unknown');
       if (type !== 'kv' && type !== 'generic') {
         throw new KmsError(
