@@ -287,6 +287,17 @@ describe('identity routes', () => {
     await call('delete', '/api/v1/access-keys/ALICE-KEY').expect(204);
     expectNowhere(generated.secretKey, 'a-given-secret', 'another-given-one', ROOT_PASSWORD);
   });
+});
+
+describe('identity routes that change nothing', () => {
+  let admin: AdminApp;
+  let call: (method: Method, path: string) => Test;
+
+  beforeAll(async () => {
+    admin = await startAdminApp();
+    call = caller(admin);
+  });
+  afterAll(() => admin.close());
 
   it.each<[string, Method, string, object, number]>([
     ['an unknown action form', 'post', 'policies/simulate', { action: 'x', resource: '*' }, 400],

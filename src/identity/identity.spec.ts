@@ -248,6 +248,32 @@ describe('identity', () => {
     await expect(here.admin.deletePolicy('readonly')).rejects.toMatchObject({ kind: 'DeleteConflict' });
   });
 
+  it('finds no credential for ids that no key can have', async () => {
+    for (const id of ['', '\0', 'x'.repeat(5000), "'; DROP TABLE access_key; --"]) {
+      expect(await here.identity.findCredential(id)).toBeUndefined();
+    }
+  });
+});
+
+describe('identity, asked for what it refuses', () => {
+  let database: TestDatabase;
+  let here: Process;
+  let root: Principal;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    here = await startProcess(database.database);
+    root = (await here.identity.findCredential('rootuser'))?.principal as Principal;
+    await here.admin.createUser('alice');
+    const statement = { Effect: 'Allow', Action: 's3:*', Resource: '*' };
+    await here.admin.putPolicy('attached', JSON.stringify({ Statement: statement }));
+    await here.admin.attachPolicy('attached', { user: 'alice' });
+  });
+  afterAll(async () => {
+    await here.identity.onModuleDestroy();
+    await database.close();
+  });
+
   it.each<[string, (process: Process) => Promise<unknown>, string]>([
     ['a user twice', ({ admin }) => admin.createUser('alice'), 'EntityAlreadyExists'],
     ['a user called root', ({ admin }) => admin.createUser('root'), 'InvalidInput'],
@@ -272,16 +298,6 @@ describe('identity', () => {
     ['a bad session policy', ({ keys }) => keys.create({ sessionPolicy: '[]' }, root), 'MalformedPolicyDocument'],
     ['a past expiry', ({ keys }) => keys.create({ expiresAt: new Date(0) }, root), 'InvalidInput'],
   ])('refuses %s', async (_, act, kind) => {
-    await here.admin.createUser('alice');
-    const statement = { Effect: 'Allow', Action: 's3:*', Resource: '*' };
-    await here.admin.putPolicy('attached', JSON.stringify({ Statement: statement }));
-    await here.admin.attachPolicy('attached', { user: 'alice' });
     await expect(act(here)).rejects.toMatchObject({ kind });
-  });
-
-  it('finds no credential for ids that no key can have', async () => {
-    for (const id of ['', '\0', 'x'.repeat(5000), "'; DROP TABLE access_key; --"]) {
-      expect(await here.identity.findCredential(id)).toBeUndefined();
-    }
   });
 });
