@@ -95,8 +95,10 @@ export async function startSoftHsm(tokens: Readonly<Record<string, string>>): Pr
 function hang(tokens: string, label: string): () => void {
   const token = readdirSync(tokens).find((name) => readFileSync(join(tokens, name, 'token.object')).includes(label));
   const file = join(tokens, String(token), 'generation');
+  // The library may write the file anew at any moment, so the pipe takes its place in one step.
+  execFileSync('mkfifo', [`${file}.pipe`]);
   renameSync(file, `${file}.kept`);
-  execFileSync('mkfifo', [file]);
+  renameSync(`${file}.pipe`, file);
   return () => {
     const pipe = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
     renameSync(`${file}.kept`, file);
