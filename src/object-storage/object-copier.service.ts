@@ -60,7 +60,7 @@ export class ObjectCopier {
     if (bucket === undefined) {
       throw storageError('NoSuchBucket', { BucketName: command.bucket });
     }
-    assertChangesSomething(command);
+    assertChangesSomething(command, bucket);
     const ownership = decideOwnership(bucket, command.owner, command.acl);
     const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
     await guardWrite(command.authorizeKey, request);
@@ -179,7 +179,8 @@ function isSelf(command: CopyObjectCommand): boolean {
   return command.source.bucket === command.bucket && command.source.key === command.key;
 }
 
-function assertChangesSomething(command: CopyObjectCommand): void {
+/** Where a bucket has a rule of encryption, that counts as a change, as on AWS. */
+function assertChangesSomething(command: CopyObjectCommand, bucket: StoredBucket): void {
   const changes =
     command.source.versionId !== undefined ||
     command.metadata !== undefined ||
@@ -187,6 +188,8 @@ function assertChangesSomething(command: CopyObjectCommand): void {
     command.placement?.storageClass !== undefined ||
     command.placement?.websiteRedirectLocation !== undefined ||
     command.encryption !== undefined ||
+    command.sourceCustomerKey !== undefined ||
+    (bucket.encryption ?? undefined) !== undefined ||
     command.checksumAlgorithm !== undefined;
   if (isSelf(command) && !changes) {
     throw invalidRequest(

@@ -75,7 +75,7 @@ export function select(
   parts: readonly { readonly size: number }[] | undefined,
 ): Selection {
   if (asked.range !== undefined && asked.partNumber !== undefined) {
-    throw invalidRequest('Cannot specify both Range header and partNumber query parameter.');
+    throw invalidRequest('Cannot specify both Range header and partNumber query parameter');
   }
   // Nothing has a last byte: a suffix of it is the whole of it.
   const suffixOfNothing = size === 0 && asked.range?.kind === 'suffix' && asked.range.length > 0;

@@ -4,12 +4,14 @@ import {
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
+  GetBucketEncryptionCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListBucketsCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
+  PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketTaggingCommand,
   PutBucketVersioningCommand,
@@ -263,6 +265,20 @@ describe('answers that AWS gives', () => {
     expect(told(await owned('somebody'))).toEqual(['400', 'InvalidBucketOwnerAWSAccountID']);
   });
 
+  it('let a rule of encryption count as a change, and name the key that a rule names', async () => {
+    const Bucket = 'answers-ruled';
+    await s3.send(new CreateBucketCommand({ Bucket }));
+    await put('self', Bucket);
+    const copy = new CopyObjectCommand({ Bucket, Key: 'self', CopySource: `${Bucket}/self` });
+    await expect(s3.send(copy)).rejects.toMatchObject({ name: 'InvalidRequest' });
+    const rule = { SSEAlgorithm: 'aws:kms' } as const;
+    const Rules = [{ ApplyServerSideEncryptionByDefault: rule, BucketKeyEnabled: true }];
+    await s3.send(new PutBucketEncryptionCommand({ Bucket, ServerSideEncryptionConfiguration: { Rules } }));
+    const kept = await s3.send(new GetBucketEncryptionCommand({ Bucket }));
+    expect(kept.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault).toEqual(rule);
+    expect(await s3.send(copy)).toMatchObject({ ServerSideEncryption: 'aws:kms' });
+  });
+
   it('tell when an object expires on every kind of write', async () => {
     await s3.send(
       new PutBucketLifecycleConfigurationCommand({
@@ -275,6 +291,9 @@ describe('answers that AWS gives', () => {
     await put('expiring');
     const copy = new CopyObjectCommand({ Bucket: BUCKET, Key: 'expiring-copy', CopySource: `${BUCKET}/expiring` });
     expect((await s3.send(copy)).Expiration).toContain('rule-id="week"');
+    const head = (VersionId?: string) => s3.send(new HeadObjectCommand({ Bucket: BUCKET, Key: 'expiring', VersionId }));
+    expect((await head()).Expiration).toContain('rule-id="week"');
+    expect((await head('null')).Expiration).toBeUndefined();
     const UploadId = await begin('expiring-parts');
     const { ETag } = await part('expiring-parts', UploadId);
     const complete = new CompleteMultipartUploadCommand({

@@ -54,7 +54,6 @@ export class CopyOperations {
     const replacesMetadata = directive(call, 'x-amz-metadata-directive') === 'REPLACE';
     const metadata = metadataOf(headers);
     const replacesTags = directive(call, 'x-amz-tagging-directive') === 'REPLACE';
-    refuseIdleCopy(call, source, encryption, replacesMetadata);
     const command: CopyObjectCommand = {
       source,
       sourceConditions: readConditions(headers, CONDITION_PREFIX),
@@ -160,27 +159,4 @@ function directive(call: S3Call, name: string): 'COPY' | 'REPLACE' {
     throw invalidArgument('Unknown directive.', name, String(value));
   }
   return 'REPLACE';
-}
-
-/** A change of encryption counts as a change, and so does bringing back an older version. */
-function refuseIdleCopy(
-  call: S3Call,
-  source: CopySource,
-  encryption: EncryptionRequest | undefined,
-  replacesMetadata: boolean,
-): void {
-  const onItself = source.bucket === call.bucket && source.key === call.key && source.versionId === undefined;
-  const { headers } = call;
-  const changes =
-    replacesMetadata ||
-    encryption !== undefined ||
-    headers['x-amz-storage-class'] !== undefined ||
-    headers['x-amz-website-redirect-location'] !== undefined ||
-    headers['x-amz-copy-source-server-side-encryption-customer-key'] !== undefined;
-  if (onItself && !changes) {
-    throw new S3Error(
-      'InvalidRequest',
-      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
-    );
-  }
 }

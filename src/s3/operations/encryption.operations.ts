@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../common/domain-error';
 import { DataKeys } from '../../kms/data-keys';
 import { BucketService } from '../../object-storage/bucket.service';
 import type { BlockedEncryption, BucketEncryptionRule } from '../../object-storage/object-storage.types';
@@ -41,7 +40,6 @@ export class EncryptionOperations {
     if (rule === null) {
       throw new S3Error('ServerSideEncryptionConfigurationNotFoundError', undefined, { BucketName: call.bucket });
     }
-    const keyId = rule.mode === 'sse-s3' ? undefined : (rule.keyId ?? this.defaultKey());
     return xmlAnswer(
       xmlDocument(
         'ServerSideEncryptionConfiguration',
@@ -49,7 +47,7 @@ export class EncryptionOperations {
           'Rule',
           element(
             'ApplyServerSideEncryptionByDefault',
-            textElement('SSEAlgorithm', ALGORITHMS[rule.mode]) + textElement('KMSMasterKeyID', keyId),
+            textElement('SSEAlgorithm', ALGORITHMS[rule.mode]) + textElement('KMSMasterKeyID', rule.keyId),
           ) +
             textElement('BucketKeyEnabled', rule.bucketKey) +
             (rule.blocked === undefined
@@ -90,17 +88,6 @@ export class EncryptionOperations {
   private serverRule(): BucketEncryptionRule | null {
     const { autoEncryption } = this.settings;
     return autoEncryption === 'off' ? null : { mode: autoEncryption, bucketKey: false };
-  }
-
-  private defaultKey(): string | undefined {
-    try {
-      return this.dataKeys.resolve(undefined).keyId;
-    } catch (error) {
-      if (error instanceof DomainError) {
-        return undefined;
-      }
-      throw error;
-    }
   }
 }
 

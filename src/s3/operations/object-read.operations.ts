@@ -137,7 +137,8 @@ export class ObjectReadOperations {
       headers['x-amz-mp-parts-count'] = String(info.parts.length);
     }
     Object.assign(headers, versionHeader(info));
-    if (info.isLatest) {
+    // As AWS does, only where no version was asked for by its id, be it the current one.
+    if (info.isLatest && call.versionId === undefined) {
       Object.assign(headers, await this.lifecycle.ofObject(call.bucket, info));
     }
     if (info.encryption.mode !== 'none') {
