@@ -98,7 +98,7 @@ describeClient('curl', whyMissing('curl', ['--version'], /curl/), () => {
     const prints = await fingerprints(source);
     expect(await fingerprints(back)).toEqual(prints);
 
-    const unchanged = ['--header', `if-modified-since: ${new Date(Date.now() + 60_000).toUTCString()}`];
+    const unchanged = ['--header', `if-modified-since: ${new Date().toUTCString()}`];
     expect(await curlEach(names, 'output', back, ...unchanged)).toEqual(all('304 0'));
     expect(await fingerprints(back)).toEqual(prints);
     expect(await curlEach(names, 'output', back, '--request', 'DELETE')).toEqual(all('204 0'));
