@@ -235,13 +235,15 @@ describe('answers that AWS gives', () => {
     });
   });
 
-  it('refuse to bypass a lock where there is none', async () => {
+  it('refuse to bypass a lock where there is none, but for batches', async () => {
     const bypass = { 'x-amz-bypass-governance-retention': 'true' };
     expect(told(await raw('DELETE', `/${BUCKET}/any`, bypass), 'ArgumentName')).toEqual([
       '400',
       'InvalidArgument',
       'x-amz-bypass-governance-retention',
     ]);
+    const batch = '<Delete><Object><Key>any</Key></Object></Delete>';
+    expect((await raw('POST', `/${BUCKET}?delete`, bypass, batch)).status).toBe(200);
   });
 
   it('keep tags of AWS from everybody else, and take an empty set for none', async () => {
