@@ -298,7 +298,11 @@ function openWithCustomerKey(
   try {
     return unsealObjectKey(record, customerKey.key, sealDomain(record.mode), location);
   } catch (cause) {
-    throw new DomainError('AccessDenied', 'The customer key is not the one the object was encrypted with', { cause });
+    throw new DomainError(
+      'AccessDenied',
+      'Requests specifying Server Side Encryption with Customer provided keys must provide the correct secret key.',
+      { cause },
+    );
   }
 }
 

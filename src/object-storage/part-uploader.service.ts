@@ -162,7 +162,9 @@ export class PartUploader {
     try {
       return await this.cipher.open(record, { bucket: target.bucket, key: target.key }, customerKey);
     } catch (error) {
-      throw error instanceof DomainError && error.kind === 'AccessDenied' ? mismatchedKey() : error;
+      throw error instanceof DomainError && error.kind === 'AccessDenied'
+        ? invalidRequest('The provided encryption parameters did not match the ones used originally.')
+        : error;
     }
   }
 }

@@ -4,6 +4,7 @@ import { requestContext, type RequestContext } from '../common/request-context';
 import { RequestObserver } from '../common/request-observer';
 import { Settings } from '../settings/settings';
 import { writeAnswer, writeRefusal } from './answer-writer';
+import { queryHeaders } from './headers/query-headers';
 import { joinRepeatedHeaders } from './headers/repeated-headers';
 import { RequestBody } from './request-body';
 import { HOST_ID, nextRequestId } from './request-ids';
@@ -86,11 +87,15 @@ export class S3Gateway {
     if (request.headers.origin !== undefined) {
       setHeaders(response, await this.cors.headersFor(parsed.bucket, method, request.headers));
     }
-    const route = routeOf(method, parsed, (name) => request.headers[name] !== undefined);
+    const carried = queryHeaders(request.headers, parsed.query);
+    const route = routeOf(method, parsed, (name) => (request.headers[name] ?? carried?.[name]) !== undefined);
     const { context } = progress;
     context.operation = route.operation;
     const call = new S3Call(context.requestId, request, parsed, route, body);
     await this.authenticator.authenticate(call);
+    if (carried !== undefined) {
+      Object.assign(request.headers, carried);
+    }
     context.principal = call.principal.name;
     if (!route.implemented) {
       throw new S3Error('NotImplemented', `${route.operation} is not implemented.`);

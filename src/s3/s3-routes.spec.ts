@@ -111,6 +111,10 @@ describe('the routing table', () => {
     expect(routed('GET', '/bucket/key?x-id=GetObject&versionId=null')).toBe('GetObject');
     expect(routed('GET', '/bucket/key?campaign=spring')).toBe('GetObject');
     expect(routed('PUT', '/bucket/key?X-Amz-Algorithm=AWS4-HMAC-SHA256')).toBe('PutObject');
+    expect(routed('PUT', '/bucket/key?content-type=text/plain&Signature=x')).toBe('PutObject');
+    expect(routed('PUT', '/bucket/key?campaign=spring&X-Amz-Signature=x')).toBe('PutObject');
+    expect(refusal('PUT', '/bucket/key?foo&X-Amz-Signature=x')).toBe('NotImplemented');
+    expect(refusal('PUT', '/bucket/key?renameObject&X-Amz-Signature=x')).not.toBe('PutObject');
   });
 
   it('has no selecting parameter that Signature Version 2 leaves unsigned, but for the one that every signer leaves', () => {

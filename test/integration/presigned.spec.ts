@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { Sha256 } from '@aws-crypto/sha256-js';
+import { SignatureV4 } from '@smithy/signature-v4';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { TestServer } from '../support/server';
 
@@ -44,6 +46,63 @@ describe('presigned URLs', () => {
     );
     expect(await download.text()).toBe('four');
     expect(download.headers.get('x-amz-server-side-encryption')).toBe('aws:kms');
+  });
+
+  /** A URL presigned with Signature Version 4 that carries further parameters. */
+  async function urlWith(method: string, key: string, parameters: Record<string, string>): Promise<string> {
+    const signer = new SignatureV4({
+      service: 's3',
+      region: 'us-east-1',
+      sha256: Sha256,
+      uriEscapePath: false,
+      credentials: { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey },
+    });
+    const { protocol, hostname, port, host } = new URL(server.endpoint);
+    const { query } = await signer.presign({
+      method,
+      protocol,
+      hostname,
+      port: Number(port),
+      path: `/${BUCKET}/${key}`,
+      query: parameters,
+      headers: { host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
+    });
+    const pairs = Object.entries(query ?? {}).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
+    return `${server.endpoint}/${BUCKET}/${key}?${pairs.join('&')}`;
+  }
+
+  it('takes headers that the URL carries as parameters: encryption, metadata and conditions', async () => {
+    const carried = {
+      'x-amz-server-side-encryption': 'aws:kms',
+      'x-amz-meta-a': 'é',
+      'If-None-Match': '*',
+      other: '1',
+    };
+    const url = await urlWith('PUT', 'carried', carried);
+    expect((await fetch(url, { method: 'PUT', body: 'x' })).status).toBe(200);
+    expect(await codeOf(await fetch(url, { method: 'PUT', body: 'x' }))).toBe('412 PreconditionFailed');
+    const { headers } = await fetch(await urlWith('GET', 'carried', {}));
+    expect(headers.get('x-amz-server-side-encryption')).toBe('aws:kms');
+    expect(headers.get('x-amz-meta-a')).toBe('=?UTF-8?B?w6k=?=');
+    const more = { method: 'PUT', body: 'x', headers: { 'x-amz-acl': 'public-read' } };
+    expect(await codeOf(await fetch(url, more))).toBe('403 AccessDenied');
+  });
+
+  it('takes metadata and a type that a Version 2 URL carries', async () => {
+    const path = `/${BUCKET}/two-carried`;
+    const signed = legacyUrl('PUT', path, 60, { 'x-amz-meta-a': 'b' });
+    const url = `${signed}&x-amz-meta-a=b`;
+    expect((await fetch(url, { method: 'PUT', body: Buffer.from('x') })).status).toBe(200);
+    expect((await fetch(legacyUrl('GET', path, 60))).headers.get('x-amz-meta-a')).toBe('b');
+    const other = await fetch(`${signed}&x-amz-meta-a=c`, { method: 'PUT', body: Buffer.from('x') });
+    expect(await codeOf(other)).toBe('403 SignatureDoesNotMatch');
+  });
+
+  it('overrides headers of the answer with what Latin-1 can hold, and with nothing else', async () => {
+    const answer = await fetch(await urlWith('GET', 'two-carried', { 'response-cache-control': 'é' }));
+    expect(answer.headers.get('cache-control')).toBe('é');
+    const refused = await fetch(await urlWith('GET', 'two-carried', { 'response-cache-control': '—' }));
+    expect(await refused.text()).toContain('<Message>Header value cannot be represented using ISO-8859-1.</Message>');
   });
 
   it('uploads and downloads with Signature Version 2', async () => {

@@ -18,8 +18,8 @@ export interface SignedRequest {
  * do with characters that the specification leaves to them.
  */
 export interface CanonicalReading {
-  /** `%2F` inside a path counts as `/`. */
-  readonly slashDecoded?: boolean;
+  /** `%2F` inside a path stays as it is; S3 takes it for `/`. */
+  readonly slashKept?: boolean;
   /** The path is signed byte for byte as sent. */
   readonly pathVerbatim?: boolean;
   /** A `+` in the query is a plus sign instead of a blank. */
@@ -74,7 +74,7 @@ export function canonicalReadings(request: SignedRequest, signedHeaders: readonl
   const readings: CanonicalReading[] = [{}];
   const { rawPath, rawQuery } = request;
   if (/%2f/i.test(rawPath)) {
-    readings.push({ slashDecoded: true });
+    readings.push({ slashKept: true });
   }
   if (!UNRESERVED_PATH.test(rawPath)) {
     readings.push({ pathVerbatim: true });
@@ -114,7 +114,7 @@ function canonicalPath(rawPath: string, reading: CanonicalReading): string {
     const escaped = byte === PERCENT ? escapedByte(bytes, index) : -1;
     if (escaped >= 0) {
       index += 2;
-      result += escaped === SLASH && reading.slashDecoded === true ? '/' : (ENCODED[escaped] as string);
+      result += escaped === SLASH && reading.slashKept !== true ? '/' : (ENCODED[escaped] as string);
     } else {
       result += byte === SLASH ? '/' : (ENCODED[byte] as string);
     }

@@ -111,8 +111,9 @@ function verifyAgainst(
   payloadHash: string,
 ): void {
   const excluded = parameters.presigned ? 'X-Amz-Signature' : undefined;
+  const signed = parameters.presigned ? withParameters(request, parameters.signedHeaders) : request;
   const attempt = (reading: CanonicalReading): { canonical: string; stringToSign: string; matches: boolean } => {
-    const canonical = canonicalRequest(request, parameters.signedHeaders, payloadHash, excluded, reading);
+    const canonical = canonicalRequest(signed, parameters.signedHeaders, payloadHash, excluded, reading);
     const stringToSign = `AWS4-HMAC-SHA256\n${parameters.timestamp}\n${scope}\n${canonicalRequestHash(canonical, reading)}`;
     return { canonical, stringToSign, matches: signaturesEqual(signatureOf(key, stringToSign), parameters.signature) };
   };
@@ -120,7 +121,7 @@ function verifyAgainst(
   if (strict.matches) {
     return;
   }
-  const others = canonicalReadings(request, parameters.signedHeaders).slice(1);
+  const others = canonicalReadings(signed, parameters.signedHeaders).slice(1);
   if (others.some((reading) => attempt(reading).matches)) {
     return;
   }
@@ -197,8 +198,9 @@ function checkSignedHeaders(parameters: SignatureParameters, request: Verifiable
   for (const name in request.headers) {
     if (
       name.startsWith('x-amz-') &&
-      !parameters.signedHeaders.includes(name) &&
-      !mayStayUnsigned(name, parameters, request)
+      // The payload hash is part of the canonical request anyway.
+      name !== 'x-amz-content-sha256' &&
+      !parameters.signedHeaders.includes(name)
     ) {
       unsigned = unsigned === undefined ? name : `${unsigned}, ${name}`;
     }
@@ -210,9 +212,20 @@ function checkSignedHeaders(parameters: SignatureParameters, request: Verifiable
   }
 }
 
-/** The payload hash is part of the canonical request anyway, and in a presigned request it can only be the literal. */
-function mayStayUnsigned(name: string, parameters: SignatureParameters, request: VerifiableRequest): boolean {
-  return name === 'x-amz-content-sha256' && (!parameters.presigned || request.headers[name] === UNSIGNED_PAYLOAD);
+/** A presigned URL may sign headers that it carries as parameters, so that nobody has to send them. */
+function withParameters(request: VerifiableRequest, signedHeaders: readonly string[]): VerifiableRequest {
+  const missing = signedHeaders.filter((name) => request.headers[name] === undefined);
+  if (missing.length === 0) {
+    return request;
+  }
+  const headers: Record<string, string | readonly string[] | undefined> = { ...request.headers };
+  for (const [name, value] of request.query) {
+    const header = name.toLowerCase();
+    if (missing.includes(header)) {
+      headers[header] ??= Buffer.from(value, 'utf8').toString('latin1');
+    }
+  }
+  return { ...request, headers };
 }
 
 function payloadHashOf(parameters: SignatureParameters, request: VerifiableRequest): string {

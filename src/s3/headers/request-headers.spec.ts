@@ -59,7 +59,8 @@ describe('encryption headers', () => {
     ['InvalidArgument', { [SSE]: 'aws:kms', [`${SSE}-context`]: Buffer.from('[1]').toString('base64') }],
     ['InvalidArgument', { ...CUSTOMER, [SSE]: 'AES256' }],
     ['InvalidArgument', { ...CUSTOMER, [SSE]: 'aws:kms' }],
-    ['InvalidArgument', { ...CUSTOMER, [`${SSE}-customer-algorithm`]: 'AES128' }],
+    ['InvalidEncryptionAlgorithmError', { ...CUSTOMER, [`${SSE}-customer-algorithm`]: 'AES128' }],
+    ['InvalidArgument', { ...CUSTOMER, [SSE]: 'AES256', [`${SSE}-customer-algorithm`]: 'AES128' }],
     ['InvalidArgument', { ...CUSTOMER, [`${SSE}-customer-algorithm`]: undefined }],
     ['InvalidArgument', { ...CUSTOMER, [`${SSE}-customer-key`]: undefined }],
     ['InvalidArgument', { ...CUSTOMER, [`${SSE}-customer-key-md5`]: undefined }],
@@ -78,6 +79,15 @@ describe('encryption headers', () => {
     expect(kindOf(() => readingCustomerKeyOf(withMd5('')))).toBe('InvalidArgument');
     expect(kindOf(() => readingCustomerKeyOf(withMd5(Buffer.alloc(16).toString('base64'))))).toBe('InvalidArgument');
     expect(kindOf(() => customerKeyOf(withMd5(undefined)))).toBe('InvalidArgument');
+  });
+
+  it('takes what is no key for a wrong one on reads, and names the header that AWS names', () => {
+    const short = { ...CUSTOMER, [`${SSE}-customer-key`]: 'c2hvcnQ=' };
+    expect(kindOf(() => readingCustomerKeyOf(short))).toBe('AccessDenied');
+    expect(() => customerKeyOf(short)).toThrow(expect.objectContaining({ details: { ArgumentName: SSE } }));
+    expect(() => customerKeyOf({ ...CUSTOMER, [`${SSE}-customer-algorithm`]: 'KMS' })).toThrow(
+      expect.objectContaining({ details: { ArgumentName: SSE, ArgumentValue: 'KMS' } }),
+    );
   });
 
   it('refuses managed encryption on reads and half a copy source key', () => {

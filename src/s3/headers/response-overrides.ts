@@ -1,6 +1,5 @@
 import type { S3Call } from '../s3-call';
 import { invalidArgument, S3Error } from '../s3-error';
-import { toHeaderValue } from './header-values';
 
 const OVERRIDES: Readonly<Record<string, string>> = {
   'response-cache-control': 'Cache-Control',
@@ -10,6 +9,8 @@ const OVERRIDES: Readonly<Record<string, string>> = {
   'response-content-type': 'Content-Type',
   'response-expires': 'Expires',
 };
+
+const LATIN_1 = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Headers that the query of a signed read replaces.
@@ -31,12 +32,11 @@ export function responseOverrides(call: S3Call): Record<string, string> | undefi
         'Request specific response headers cannot be used for anonymous GET requests.',
       );
     }
-    const value = toHeaderValue(text);
-    if (value === undefined) {
-      throw invalidArgument('Header value cannot be represented.', parameter, text);
+    if (!LATIN_1.test(text)) {
+      throw invalidArgument('Header value cannot be represented using ISO-8859-1.', parameter, text);
     }
     headers ??= {};
-    headers[header] = value;
+    headers[header] = text;
   }
   return headers;
 }

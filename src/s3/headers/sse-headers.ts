@@ -8,6 +8,7 @@ import { headerOf } from './header-values';
 
 const CUSTOMER = 'x-amz-server-side-encryption-customer-';
 const COPY_SOURCE_CUSTOMER = 'x-amz-copy-source-server-side-encryption-customer-';
+const PARTS = ['algorithm', 'key', 'key-md5'];
 const MANAGED = [
   ENCRYPTION_HEADERS.algorithm,
   ENCRYPTION_HEADERS.keyId,
@@ -22,14 +23,15 @@ const MANAGED = [
  * @throws DomainError InvalidArgument, InvalidRequest, with the codes MinIO and AWS answer
  */
 export function requestedEncryption(headers: IncomingHttpHeaders): EncryptionRequest | undefined {
+  if (carriesManagedEncryption(headers) && PARTS.some((part) => headers[CUSTOMER + part] !== undefined)) {
+    throw invalidArgument(
+      'Server Side Encryption with Customer provided key is incompatible with the encryption method specified',
+      ENCRYPTION_HEADERS.algorithm,
+      headerOf(headers, ENCRYPTION_HEADERS.algorithm),
+    );
+  }
   const customerKey = customerKeyOf(headers);
   if (customerKey !== undefined) {
-    if (carriesManagedEncryption(headers)) {
-      throw invalidArgument(
-        'Server Side Encryption with Customer provided key is incompatible with the encryption method specified',
-        ENCRYPTION_HEADERS.algorithm,
-      );
-    }
     return { mode: 'sse-c', customerKey };
   }
   if (!carriesManagedEncryption(headers)) {
@@ -61,10 +63,10 @@ export function customerKeyOf(headers: IncomingHttpHeaders): CustomerKey | undef
 
 /**
  * Key of SSE-C for a read, which AWS takes without its MD5 too: a wrong key opens nothing anyway.
- * @throws S3Error InvalidArgument when the headers are not a valid key
+ * @throws S3Error InvalidArgument, InvalidEncryptionAlgorithmError, AccessDenied when the headers are not a valid key
  */
 export function readingCustomerKeyOf(headers: IncomingHttpHeaders): CustomerKey | undefined {
-  return customerKeyUnder(headers, CUSTOMER, false);
+  return customerKeyUnder(headers, CUSTOMER, 'read');
 }
 
 /** Key of SSE-C for the source of a copy. @throws S3Error InvalidArgument */
@@ -117,7 +119,11 @@ export function encryptionHeaders(
   });
 }
 
-function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string, md5Required = true): CustomerKey | undefined {
+function customerKeyUnder(
+  headers: IncomingHttpHeaders,
+  prefix: string,
+  use: 'read' | 'write' = 'write',
+): CustomerKey | undefined {
   const algorithm = headerOf(headers, `${prefix}algorithm`);
   const key = headerOf(headers, `${prefix}key`);
   const md5 = headerOf(headers, `${prefix}key-md5`);
@@ -125,27 +131,37 @@ function customerKeyUnder(headers: IncomingHttpHeaders, prefix: string, md5Requi
     return undefined;
   }
   const subject = 'Requests specifying Server Side Encryption with Customer provided keys must provide';
+  if (algorithm === undefined) {
+    throw invalidKey(`${subject} a valid encryption algorithm.`);
+  }
   if (algorithm !== 'AES256') {
-    throw invalidArgument(`${subject} a valid encryption algorithm.`, `${prefix}algorithm`, algorithm);
+    throw new S3Error('InvalidEncryptionAlgorithmError', undefined, {
+      ArgumentName: ENCRYPTION_HEADERS.algorithm,
+      ArgumentValue: algorithm,
+    });
   }
   if (key === undefined || key === '') {
-    throw invalidArgument(`${subject} an appropriate secret key.`, `${prefix}key`);
+    throw invalidKey(`${subject} an appropriate secret key.`);
   }
-  if (md5 === '' || (md5 === undefined && md5Required)) {
-    throw invalidArgument(`${subject} the client calculated MD5 of the secret key.`, `${prefix}key-md5`);
+  if (md5 === '' || (md5 === undefined && use === 'write')) {
+    throw invalidKey(`${subject} the client calculated MD5 of the secret key.`);
   }
   const bytes = Buffer.from(key, 'base64');
   if (bytes.length !== 32 || bytes.toString('base64') !== key) {
-    throw invalidArgument('The secret key was invalid for the specified algorithm.', `${prefix}key`);
+    // What is no key at all is a wrong one, to who reads.
+    throw use === 'read'
+      ? new S3Error('AccessDenied', `${subject} the correct secret key.`)
+      : invalidKey('The secret key was invalid for the specified algorithm.');
   }
   const digest = createHash('md5').update(bytes).digest();
   const stated = md5 === undefined ? digest : Buffer.from(md5, 'base64');
   if (stated.length !== digest.length || !timingSafeEqual(stated, digest)) {
-    throw invalidArgument(
-      'The calculated MD5 hash of the key did not match the hash that was provided.',
-      `${prefix}key-md5`,
-      md5,
-    );
+    throw invalidKey('The calculated MD5 hash of the key did not match the hash that was provided.');
   }
   return { key: bytes, md5: digest.toString('base64') };
+}
+
+/** AWS names this header, whichever of those of the key is wrong. */
+function invalidKey(message: string): S3Error {
+  return invalidArgument(message, ENCRYPTION_HEADERS.algorithm);
 }
