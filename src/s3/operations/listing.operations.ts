@@ -74,8 +74,7 @@ export class ListingOperations {
         'ListBucketResult',
         textElement('Name', call.bucket) +
           name('Prefix', prefix) +
-          // Where a token says where to go on, the client's start is not repeated.
-          name('StartAfter', token === undefined ? startAfter : undefined) +
+          name('StartAfter', startAfter) +
           textElement('ContinuationToken', token) +
           textElement('NextContinuationToken', page.nextContinuationToken) +
           textElement('KeyCount', page.objects.length + page.commonPrefixes.length) +
