@@ -7,7 +7,7 @@ export interface SessionSize {
 }
 
 const SIZES: Readonly<Record<string, SessionSize>> = {
-  quick: { files: 160, largeMebibytes: 48 },
+  quick: { files: 100, largeMebibytes: 48 },
   full: { files: 2000, largeMebibytes: 1024 },
 };
 
