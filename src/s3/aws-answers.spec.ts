@@ -19,7 +19,7 @@ import {
   UploadPartCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { exchange, signedOptions, type RawAnswer } from '../../test/support/raw-request';
+import { signedExchange, type RawAnswer } from '../../test/support/raw-request';
 import { startS3App, type S3App } from '../../test/support/s3-app';
 
 const BUCKET = 'answers';
@@ -40,14 +40,7 @@ describe('answers that AWS gives', () => {
 
   const put = (Key: string, Bucket = BUCKET) => s3.send(new PutObjectCommand({ Bucket, Key, Body: Key }));
   const raw = (method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<RawAnswer> =>
-    exchange(
-      signedOptions(app.target, method, path, {
-        'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
-        'content-length': String(Buffer.byteLength(body)),
-        ...headers,
-      }),
-      body,
-    );
+    signedExchange(app.target, method, path, headers, body);
   /** Status and the named elements of an error. */
   const told = (answer: RawAnswer, ...names: string[]): (string | undefined)[] => [
     String(answer.status),

@@ -22,7 +22,7 @@ import {
   type S3Client,
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
-import { exchange, signedOptions, type RawAnswer } from '../../test/support/raw-request';
+import { signedExchange, type RawAnswer } from '../../test/support/raw-request';
 import { startS3App, type S3App } from '../../test/support/s3-app';
 
 const BUCKET = 'conformance';
@@ -56,14 +56,7 @@ describe('what AWS documents', () => {
   const get = (Key: string) => s3.send(new GetObjectCommand({ Bucket: BUCKET, Key }));
   const head = (Key: string) => s3.send(new HeadObjectCommand({ Bucket: BUCKET, Key }));
   const raw = (method: string, path: string, headers: Record<string, string> = {}, body = ''): Promise<RawAnswer> =>
-    exchange(
-      signedOptions(app.target, method, path, {
-        'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
-        'content-length': String(body.length),
-        ...headers,
-      }),
-      body,
-    );
+    signedExchange(app.target, method, path, headers, body);
   const code = (answer: RawAnswer): string => `${answer.status} ${/<Code>(.*)<\/Code>/.exec(answer.body)?.[1] ?? ''}`;
 
   describe('storage classes', () => {

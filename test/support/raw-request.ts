@@ -14,6 +14,19 @@ export interface RawAnswer {
   readonly body: string;
 }
 
+/** Sends one signed request whose payload is unsigned. */
+export function signedExchange(
+  target: SigningTarget,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body = '',
+): Promise<RawAnswer> {
+  const length = String(Buffer.byteLength(body));
+  const all = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'content-length': length, ...headers };
+  return exchange(signedOptions(target, method, path, all), body);
+}
+
 /** A signed PUT with an unsigned payload whose body the caller writes piece by piece. */
 export function signedPut(
   target: SigningTarget,
