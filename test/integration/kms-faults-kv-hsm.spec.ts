@@ -233,6 +233,17 @@ describe('faults of a KV engine and of an HSM, as clients of the store see them'
       );
     });
 
+    it('has a token that cannot be read: 503, nothing stored, well again with a new start of the library', async () => {
+      let restore = (): void => undefined;
+      await expectOutage(
+        'pkcs11',
+        'unreadable',
+        UNAVAILABLE,
+        () => restore(),
+        () => (restore = hsm!.spoil('objects')),
+      );
+    });
+
     it('hangs: 503 after the time of an attempt, nothing stored, others served, well again', async () => {
       let release = (): void => undefined;
       const plain = async (): Promise<void> => {

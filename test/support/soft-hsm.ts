@@ -51,6 +51,12 @@ export interface SoftHsm {
    * @returns undoes it, and lets those that hang go on
    */
   hang(tokenLabel: string): () => void;
+  /**
+   * Makes a token unreadable, as for one who reads it while another process writes it; SoftHSM does not look at such a
+   * token again before it is initialized anew.
+   * @returns undoes it
+   */
+  spoil(tokenLabel: string): () => void;
   close(): void;
 }
 
@@ -79,7 +85,8 @@ export async function startSoftHsm(tokens: Readonly<Record<string, string>>): Pr
     directory,
     threads,
     meddle,
-    hang: (tokenLabel) => hang(join(directory, 'tokens'), tokenLabel),
+    hang: (tokenLabel) => hang(folderOf(directory, tokenLabel)),
+    spoil: (tokenLabel) => spoil(folderOf(directory, tokenLabel)),
     startThread: (options) => {
       const thread = new Worker(script, { workerData: options });
       threads.push(thread);
@@ -92,9 +99,24 @@ export async function startSoftHsm(tokens: Readonly<Record<string, string>>): Pr
   };
 }
 
-function hang(tokens: string, label: string): () => void {
-  const token = readdirSync(tokens).find((name) => readFileSync(join(tokens, name, 'token.object')).includes(label));
-  const file = join(tokens, String(token), 'generation');
+function folderOf(directory: string, tokenLabel: string): string {
+  const tokens = join(directory, 'tokens');
+  const named = (name: string): boolean => readFileSync(join(tokens, name, 'token.object')).includes(tokenLabel);
+  return join(tokens, String(readdirSync(tokens).find(named)));
+}
+
+function spoil(folder: string): () => void {
+  const [token, generation] = [join(folder, 'token.object'), join(folder, 'generation')];
+  const kept = readFileSync(token);
+  writeFileSync(token, kept.subarray(0, kept.length - 1));
+  const count = readFileSync(generation);
+  count.writeBigUInt64BE(count.readBigUInt64BE() + 1n);
+  writeFileSync(generation, count);
+  return () => writeFileSync(token, kept);
+}
+
+function hang(folder: string): () => void {
+  const file = join(folder, 'generation');
   // The library may write the file anew at any moment, so the pipe takes its place in one step.
   execFileSync('mkfifo', [`${file}.pipe`]);
   renameSync(file, `${file}.kept`);

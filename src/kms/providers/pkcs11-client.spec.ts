@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Logger } from '@nestjs/common';
 import { eventually } from '../../../test/support/eventually';
 import { Pkcs11Client, type StartThread } from './pkcs11-client';
+import { Pkcs11LibraryUse } from './pkcs11-library-use';
 import { testPkcs11Connection } from './pkcs11-connection-test';
 import { pkcs11Settings, type Pkcs11Settings } from './pkcs11-settings';
 import { Pkcs11Provider } from './pkcs11.provider';
@@ -15,14 +16,20 @@ Logger.overrideLogger(false);
 
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 
-/** A thread that answers as told; opening the pipe, it hangs where nothing can interrupt it, as in a library. */
+/** A thread that answers as told, or with what is thrown as its fault; opening the pipe, it hangs where nothing can interrupt it, as in a library. */
 function threadOf(answers: string): StartThread {
   return () =>
     new Worker(
       `const { parentPort } = require('node:worker_threads');
        const hang = (pipe) => require('node:fs').closeSync(require('node:fs').openSync(pipe, 'r'));
        const answers = { close: () => null, ${answers} };
-       parentPort.on('message', ({ call, ask }) => parentPort.postMessage({ answer: answers[call](ask) }));`,
+       parentPort.on('message', ({ call, ask }) => {
+         try {
+           parentPort.postMessage({ answer: answers[call](ask) });
+         } catch (reason) {
+           parentPort.postMessage({ fault: { reason } });
+         }
+       });`,
       { eval: true },
     );
 }
@@ -71,6 +78,76 @@ describe('PKCS#11 client', () => {
     await Promise.all(exits);
     expect(await other.call('list', {}, signal())).toEqual(['key']);
     await Promise.all([...hanging, other, elsewhere].map((client) => client.close()));
+  });
+
+  it('starts a library that fails anew, when no call is in it, and opens the sessions of all others again', async () => {
+    const log = join(directory, 'calls.log');
+    const calls = (): string[] => readFileSync(log, 'utf8').trim().split(' ');
+    const answers = `
+      note: (what) => require('node:fs').appendFileSync(${JSON.stringify(log)}, what + ' '),
+      list: () => { answers.note('other' + require('node:worker_threads').threadId); return ['key']; },
+      describe: () => { answers.note('slow'); hang(${JSON.stringify(pipe)}); answers.note('returned'); return []; },
+      restart: () => { answers.note('restart'); return null; },
+      probe: () => {
+        answers.note('probe');
+        if (!require('node:fs').readFileSync(${JSON.stringify(log)}, 'utf8').includes('restart')) throw 'CKR_GENERAL_ERROR';
+        return null;
+      }`;
+    const library = join(directory, 'broken.so');
+    const [failing, other, slow] = Array.from(
+      { length: 3 },
+      () => new Pkcs11Client('pkcs11:test', settings(library), threadOf(answers)),
+    ) as [Pkcs11Client, Pkcs11Client, Pkcs11Client];
+    await other.call('list', {}, signal());
+    await other.call('list', {}, signal());
+    const underWay = slow.call('describe', { label: 'key' }, signal());
+    await eventually(() => expect(calls()).toContain('slow'));
+    const cured = failing.call('probe', {}, signal());
+    await eventually(() => expect(calls()).toContain('probe'));
+    const release = openSync(pipe, constants.O_RDWR);
+    await underWay;
+    closeSync(release);
+    expect(await cured).toBeNull();
+    await other.call('list', {}, signal());
+    const [first, second, ...rest] = calls();
+    expect(first).toBe(second);
+    expect(rest).toEqual(['slow', 'probe', 'returned', 'restart', 'probe', expect.stringMatching(/^other/)]);
+    expect(rest).not.toContain(first);
+    await Promise.all([failing, other, slow].map((client) => client.close()));
+  });
+
+  it('makes no call in a library that is being started anew', async () => {
+    const use = new Pkcs11LibraryUse();
+    let order = '';
+    let [finish, restarted] = [(): void => undefined, (): void => undefined];
+    const first = use.call(() => new Promise<void>((resolve) => (finish = resolve)));
+    const begun = use.restart(use.start, () => {
+      order += 'restart ';
+      return new Promise((resolve) => (restarted = resolve));
+    });
+    const second = use.call(async () => {
+      order += 'call ';
+    });
+    finish();
+    await first;
+    await eventually(() => expect(order).toBe('restart '));
+    restarted();
+    expect(await begun).toBe(true);
+    await second;
+    expect(order).toBe('restart call ');
+  });
+
+  it('leaves a library alone for a while that a new start has not helped', async () => {
+    const log = join(directory, 'restarts.log');
+    const answers = `
+      probe: () => { throw 'no-token'; },
+      restart: () => { require('node:fs').appendFileSync(${JSON.stringify(log)}, 'r'); return null; }`;
+    const client = new Pkcs11Client('pkcs11:test', settings(join(directory, 'stays.so')), threadOf(answers));
+    for (let call = 0; call < 3; call++) {
+      await expect(client.call('probe', {}, signal())).rejects.toThrow(/no such token/);
+    }
+    expect(readFileSync(log, 'utf8')).toBe('r');
+    await client.close();
   });
 
   it('closes although a call hangs', async () => {

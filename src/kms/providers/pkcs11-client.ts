@@ -4,13 +4,23 @@ import { Logger } from '@nestjs/common';
 import { Bulkhead } from '../bulkhead';
 import { KmsError } from '../kms-error';
 import { pkcs11Error } from './pkcs11-errors';
+import { pkcs11LibraryUse, type Pkcs11LibraryUse } from './pkcs11-library-use';
 import type { Pkcs11CallName, Pkcs11Calls, Pkcs11Request, Pkcs11Response, Pkcs11ThreadOptions } from './pkcs11-port';
 import type { Pkcs11Settings } from './pkcs11-settings';
-import { abandonThread, refuseMoreThreads } from './pkcs11-stuck-threads';
 import { SecretFile } from './secret-file';
 
 const QUEUE_LIMIT = 1_024;
 const CLOSE_TIME = 2_000;
+/** What a library answers that has lost its way, or looks for tokens only when it starts. */
+const PERHAPS_BROKEN: ReadonlySet<string> = new Set([
+  'CKR_GENERAL_ERROR',
+  'CKR_FUNCTION_FAILED',
+  'CKR_DEVICE_ERROR',
+  'CKR_TOKEN_NOT_PRESENT',
+  'CKR_TOKEN_NOT_RECOGNIZED',
+  'CKR_SLOT_ID_INVALID',
+  'no-token',
+]);
 
 /** Starts the thread; replaced in tests. */
 export type StartThread = (options: Pkcs11ThreadOptions) => Worker;
@@ -23,12 +33,16 @@ const startThread: StartThread = (options) =>
  * The PKCS#11 library in a thread of its own, because its calls block: one call at a time, the others wait in a bounded
  * queue. A thread that dies is replaced at the next call. A call that its caller gave up goes on in the library, which
  * cannot be interrupted, and holds up those behind it until it returns or its time is over; then its thread is replaced.
+ * A library that fails by itself is started anew, and the call made once more.
  */
 export class Pkcs11Client {
   private readonly logger = new Logger(Pkcs11Client.name);
   private readonly turn = new Bulkhead(1, QUEUE_LIMIT);
   private readonly pinFile: SecretFile | undefined;
+  private readonly use: Pkcs11LibraryUse;
   private thread: Worker | undefined;
+  /** The start of the library that the thread has its session from. */
+  private threadOf = 0;
   private closed = false;
   /** A PIN that was refused is not tried again, or the token would lock itself. */
   private refused: { readonly pin: string; readonly error: KmsError } | undefined;
@@ -40,6 +54,7 @@ export class Pkcs11Client {
     private readonly start: StartThread = startThread,
   ) {
     this.pinFile = settings.pinFile === undefined ? undefined : new SecretFile(kms, 'pin_file', settings.pinFile);
+    this.use = pkcs11LibraryUse(settings.library);
   }
 
   /**
@@ -63,9 +78,10 @@ export class Pkcs11Client {
     try {
       await this.turn.acquire(signal);
       try {
-        if (this.thread) {
-          await abandonable(this.ask(this.thread, { call: 'close', ask: {} }), signal);
-        }
+        await abandonable(
+          this.use.call(() => this.closeSession()),
+          signal,
+        );
       } finally {
         this.turn.release();
       }
@@ -79,21 +95,57 @@ export class Pkcs11Client {
     name: Name,
     ask: Pkcs11Calls[Name]['ask'],
   ): Promise<Pkcs11Calls[Name]['answer']> {
+    const attempt = (): Promise<Pkcs11Response> => this.use.call(() => this.attempt({ call: name, ask }));
+    let response = await attempt();
+    if (mayBeBroken(response) && (await this.restartLibrary())) {
+      response = await attempt();
+      this.use.judgeRestart(!mayBeBroken(response));
+    }
+    if ('answer' in response) {
+      return response.answer as Pkcs11Calls[Name]['answer'];
+    }
+    throw pkcs11Error(this.kms, response.fault);
+  }
+
+  private async attempt(request: Pkcs11Request): Promise<Pkcs11Response> {
     const pin = await this.readPin();
     if (this.closed) {
       throw new KmsError('kms-unavailable', `${this.kms} is no longer in use`);
     }
-    this.thread ??= this.startThread(pin);
-    const response = await this.askInTime(this.thread, { call: name, ask });
-    if ('answer' in response) {
-      return response.answer as Pkcs11Calls[Name]['answer'];
-    }
-    const error = pkcs11Error(this.kms, response.fault);
-    if (response.fault.reason.startsWith('CKR_PIN_')) {
-      this.refused = { pin, error };
+    if (this.threadOf !== this.use.start) {
       this.retire();
     }
-    throw error;
+    this.thread ??= this.startThread(pin);
+    const response = await this.askInTime(this.thread, request);
+    if ('fault' in response && response.fault.reason.startsWith('CKR_PIN_')) {
+      this.refused = { pin, error: pkcs11Error(this.kms, response.fault) };
+      this.retire();
+    }
+    return response;
+  }
+
+  /** By a thread of its own, which has no session to lose. @returns whether it is worth trying again */
+  private async restartLibrary(): Promise<boolean> {
+    return this.use.restart(this.threadOf, async () => {
+      this.logger.warn(`${this.kms}: the PKCS#11 library fails; it is started anew`);
+      this.retire();
+      try {
+        this.thread = this.startThread('');
+        const response = await this.askInTime(this.thread, { call: 'restart', ask: {} });
+        if ('fault' in response) {
+          throw pkcs11Error(this.kms, response.fault);
+        }
+      } catch (error) {
+        this.logger.error(`${this.kms}: the PKCS#11 library cannot be started anew: ${(error as Error).message}`);
+      }
+      this.retire();
+    });
+  }
+
+  private async closeSession(): Promise<void> {
+    if (this.thread && this.threadOf === this.use.start) {
+      await this.askInTime(this.thread, { call: 'close', ask: {} });
+    }
   }
 
   private async readPin(): Promise<string> {
@@ -110,8 +162,9 @@ export class Pkcs11Client {
 
   private startThread(pin: string): Worker {
     const { library, slot, tokenLabel } = this.settings;
-    refuseMoreThreads(this.kms, library);
+    this.use.refuseMoreThreads(this.kms);
     const thread = this.start({ library, slot, tokenLabel, pin });
+    this.threadOf = this.use.start;
     thread.unref();
     thread.on('error', (error) => this.logger.error(`The PKCS#11 thread of ${this.kms} failed: ${error.message}`));
     thread.on('exit', () => {
@@ -130,7 +183,7 @@ export class Pkcs11Client {
   /** The thread does not return from the library. */
   private abandon(): void {
     if (this.thread) {
-      abandonThread(this.settings.library, this.thread);
+      this.use.abandon(this.thread);
       this.thread = undefined;
     }
   }
@@ -173,6 +226,10 @@ export class Pkcs11Client {
       thread.postMessage(request);
     });
   }
+}
+
+function mayBeBroken(response: Pkcs11Response): boolean {
+  return 'fault' in response && PERHAPS_BROKEN.has(response.fault.reason);
 }
 
 /** Waits no longer than the signal allows; what comes later is dropped. */

@@ -28,6 +28,8 @@ export interface Pkcs11Calls {
   list: { readonly ask: object; readonly answer: readonly string[] };
   create: { readonly ask: { readonly label: string }; readonly answer: readonly Pkcs11KeyVersion[] };
   rotate: { readonly ask: { readonly label: string }; readonly answer: readonly Pkcs11KeyVersion[] };
+  /** Finalizes and initializes the library, with which all sessions of the process end. */
+  restart: { readonly ask: object; readonly answer: null };
   /** Closes the session; the thread ends after it. */
   close: { readonly ask: object; readonly answer: null };
 }

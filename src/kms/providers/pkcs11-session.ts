@@ -30,8 +30,8 @@ export interface OpenSession {
 /**
  * The PKCS#11 library with one session, logged in once. All calls are synchronous, so this lives in a thread of its own.
  *
- * Library and login are shared by the whole process: other threads may use the same token, so the library is never
- * finalized, and being logged in already is as good as logging in.
+ * Library and login are shared by the whole process: other threads may use the same token, so being logged in already is
+ * as good as logging in, and the library is finalized only to start it anew when no thread is in it.
  */
 export class Pkcs11Session {
   private loaded: { readonly js: Pkcs11Module; readonly library: Pkcs11Js.PKCS11 } | undefined;
@@ -87,6 +87,14 @@ export class Pkcs11Session {
       this.onLost();
       return work(this.session());
     }
+  }
+
+  /** @throws Pkcs11Fault `library`, or a return value */
+  restartLibrary(): void {
+    const { js, library } = this.load();
+    this.open = undefined;
+    library.C_Finalize();
+    initialize(js, library);
   }
 
   close(): void {

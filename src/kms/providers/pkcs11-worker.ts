@@ -20,6 +20,10 @@ const HANDLERS: Handlers = {
   list: () => token.list(),
   create: ({ label }) => token.create(label),
   rotate: ({ label }) => token.rotate(label),
+  restart: () => {
+    token.session.restartLibrary();
+    return null;
+  },
   close: () => {
     token.session.close();
     return null;
