@@ -36,10 +36,26 @@ export interface LifecycleRule {
   readonly noncurrentTransitions: readonly LifecycleTransition[];
 }
 
+/** From which size AWS moves objects that no filter by size is for. Nothing is moved here, so it is only told. */
+export const TRANSITION_MINIMUM_SIZES = ['all_storage_classes_128K', 'varies_by_storage_class'] as const;
+export type TransitionMinimumSize = (typeof TRANSITION_MINIMUM_SIZES)[number];
+
+/** The lifecycle configuration of a bucket. */
+export interface LifecycleConfiguration {
+  readonly rules: readonly LifecycleRule[];
+  readonly transitionMinimumSize: TransitionMinimumSize;
+}
+
 /** Name of the bucket's document that holds its rules. */
 export const LIFECYCLE_DOCUMENT = 'lifecycle';
 
+/** Reads the stored configuration of a bucket. Those of before the minimum size was kept are the rules alone. */
+export function parseLifecycle(document: string): LifecycleConfiguration {
+  const stored = JSON.parse(document) as LifecycleConfiguration | LifecycleRule[];
+  return Array.isArray(stored) ? { rules: stored, transitionMinimumSize: TRANSITION_MINIMUM_SIZES[0] } : stored;
+}
+
 /** Reads the stored rules of a bucket. */
-export function parseLifecycleRules(document: string): LifecycleRule[] {
-  return JSON.parse(document) as LifecycleRule[];
+export function parseLifecycleRules(document: string): readonly LifecycleRule[] {
+  return parseLifecycle(document).rules;
 }

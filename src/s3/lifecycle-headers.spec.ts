@@ -1,14 +1,21 @@
-import { CreateBucketCommand, PutBucketLifecycleConfigurationCommand, type S3Client } from '@aws-sdk/client-s3';
 import {
+  CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteBucketLifecycleCommand,
+  GetBucketLifecycleConfigurationCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  type LifecycleRule,
   ListPartsCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
+  type S3Client,
+  type TransitionDefaultMinimumObjectSize,
 } from '@aws-sdk/client-s3';
+import { LIFECYCLE_DOCUMENT } from '../lifecycle/lifecycle-rules';
+import { BucketService } from '../object-storage/bucket.service';
 import { startS3App, type S3App } from '../../test/support/s3-app';
 
 const Bucket = 'ruled';
@@ -87,5 +94,46 @@ describe('answers of a bucket with lifecycle rules', () => {
     expect((await s3.send(new HeadObjectCommand({ Bucket, Key: 'logs/b', VersionId }))).Expiration).toBeUndefined();
     await s3.send(new DeleteBucketLifecycleCommand({ Bucket }));
     expect((await s3.send(new HeadObjectCommand({ Bucket, Key: 'logs/b' }))).Expiration).toBeUndefined();
+  });
+
+  it('echo from which size objects would be moved, and refuse other sizes than AWS knows', async () => {
+    const Sized = 'sized';
+    await s3.send(new CreateBucketCommand({ Bucket: Sized }));
+    const rule: LifecycleRule = { ID: 'week', Filter: { Prefix: '' }, Status: 'Enabled', Expiration: { Days: 7 } };
+    const put = (TransitionDefaultMinimumObjectSize?: string) =>
+      s3.send(
+        new PutBucketLifecycleConfigurationCommand({
+          Bucket: Sized,
+          LifecycleConfiguration: { Rules: [rule] },
+          TransitionDefaultMinimumObjectSize: TransitionDefaultMinimumObjectSize as TransitionDefaultMinimumObjectSize,
+        }),
+      );
+    const get = new GetBucketLifecycleConfigurationCommand({ Bucket: Sized });
+    for (const [sent, told] of [
+      ['varies_by_storage_class', 'varies_by_storage_class'],
+      [undefined, 'all_storage_classes_128K'],
+      ['all_storage_classes_128K', 'all_storage_classes_128K'],
+    ]) {
+      expect(await put(sent)).toMatchObject({ TransitionDefaultMinimumObjectSize: told });
+      expect(await s3.send(get)).toMatchObject({ TransitionDefaultMinimumObjectSize: told, Rules: [rule] });
+    }
+    await expect(put('value')).rejects.toMatchObject({
+      name: 'InvalidRequest',
+      message: 'Invalid TransitionDefaultMinimumObjectSize found: value',
+    });
+  });
+
+  it('read the rules of before that size was kept', async () => {
+    const Old = 'old-rules';
+    await s3.send(new CreateBucketCommand({ Bucket: Old }));
+    const week = { id: 'week', enabled: true, form: 'prefix', filter: { prefix: '' }, expiration: { days: 7 } };
+    const stored = JSON.stringify([{ ...week, transitions: [], noncurrentTransitions: [] }]);
+    await app.module.get(BucketService).setDocument(Old, LIFECYCLE_DOCUMENT, stored);
+    expect(await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: Old }))).toMatchObject({
+      Rules: [{ ID: 'week', Prefix: '', Status: 'Enabled', Expiration: { Days: 7 } }],
+      TransitionDefaultMinimumObjectSize: 'all_storage_classes_128K',
+    });
+    const written = await s3.send(new PutObjectCommand({ Bucket: Old, Key: 'a' }));
+    expect(written.Expiration).toBe(`expiry-date="${midnightAfter(7)}", rule-id="week"`);
   });
 });
