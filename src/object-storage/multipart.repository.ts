@@ -6,7 +6,13 @@ import { Database } from '../database/database';
 import type { Queryable, Statement } from '../database/statement';
 import type { StoredBlob } from './blob-store';
 import { ENCRYPTION_COLUMNS, type EncryptionRow, encryptionValues } from './encryption-columns';
-import type { ChecksumAlgorithm, ChecksumType, ObjectMetadata, VersioningState } from './object-storage.types';
+import type {
+  ChecksumAlgorithm,
+  ChecksumType,
+  ObjectMetadata,
+  StoredChecksum,
+  VersioningState,
+} from './object-storage.types';
 
 /** The same number as in the commit functions of the migration. */
 const BUCKET_LOCK = 7_340_513;
@@ -88,7 +94,7 @@ export interface Completion {
   readonly versionId?: string;
   readonly size: number;
   readonly lastModified: string;
-  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string; readonly type: ChecksumType };
+  readonly checksum?: StoredChecksum;
 }
 
 export interface UploadRow extends EncryptionRow {

@@ -9,7 +9,13 @@ import { BucketRepository, type StoredBucket } from './bucket.repository';
 import { chooseEncryption } from './encryption-choice';
 import { encryptionInfo, encryptionRecord } from './encryption-columns';
 import { guardUpload } from './key-guard';
-import { assemble, assertChecksumType, partsFingerprint, type UploadChecksum } from './multipart-completion';
+import {
+  assemble,
+  type AssembledObject,
+  assertChecksumType,
+  partsFingerprint,
+  type UploadChecksum,
+} from './multipart-completion';
 import { type Completion, MultipartRepository, type UploadRow } from './multipart.repository';
 import { assertAddress } from './names';
 import { DEFAULT_CHECKSUM } from './object-putter.service';
@@ -114,6 +120,7 @@ export class MultipartService implements MultipartServiceContract {
       }
       const uploaded = await this.uploads.parts(upload.id, 0, MAX_PARTS, on);
       const assembled = assemble(command, uploaded, checksumOf(upload));
+      const checksum = keepsChecksum(upload, command, assembled) ? assembled.checksum : undefined;
       const commit: ObjectCommit = {
         bucketId: upload.bucket_id,
         key: upload.key,
@@ -124,7 +131,7 @@ export class MultipartService implements MultipartServiceContract {
         acl: upload.acl ?? undefined,
         metadata: upload.metadata,
         tags: upload.tags ?? undefined,
-        checksum: assembled.checksum,
+        checksum,
         record: encryptionRecord(seal),
         content: { kind: 'parts', parts: assembled.parts },
       };
@@ -138,7 +145,7 @@ export class MultipartService implements MultipartServiceContract {
         versionId: unversioned ? undefined : outcome.committed_version,
         size: assembled.size,
         lastModified: outcome.committed_at.toISOString(),
-        checksum: assembled.checksum,
+        checksum,
       };
       const used = assembled.parts.map((part) => part.b);
       await this.uploads.finish(upload.id, used, done, on);
@@ -244,6 +251,16 @@ export class MultipartService implements MultipartServiceContract {
     }
     return bucket;
   }
+}
+
+/** As on AWS, an object of parts under a customer key has no checksum that nobody chose. */
+function keepsChecksum(
+  upload: UploadRow,
+  { checksum }: CompleteMultipartCommand,
+  assembled: Pick<AssembledObject, 'checksum'>,
+): boolean {
+  const chosen = upload.checksum_algorithm !== null || checksum?.algorithm === assembled.checksum.algorithm;
+  return chosen || upload.mode !== 'sse-c';
 }
 
 function checksumOf(upload: UploadRow): UploadChecksum {
