@@ -144,6 +144,26 @@ describe('answers that AWS gives', () => {
     expect((await after('gone')).status).toBe(200);
   });
 
+  it('list uploads on behind a page that ends with a common prefix', async () => {
+    await Promise.all(['paged/a', 'paged/b/1', 'paged/c'].map(begin));
+    const list = (KeyMarker?: string, UploadIdMarker?: string) =>
+      s3.send(
+        new ListMultipartUploadsCommand({
+          Bucket: BUCKET,
+          Prefix: 'paged/',
+          Delimiter: '/',
+          MaxUploads: 2,
+          KeyMarker,
+          UploadIdMarker,
+        }),
+      );
+    const page = await list();
+    expect(page).toMatchObject({ IsTruncated: true, NextKeyMarker: 'paged/b/', NextUploadIdMarker: '' });
+    const { Uploads, IsTruncated } = await list(page.NextKeyMarker, page.NextUploadIdMarker);
+    expect(Uploads?.map(({ Key }) => Key)).toEqual(['paged/c']);
+    expect(IsTruncated).toBe(false);
+  });
+
   it('tell an unknown upload from one without parts', async () => {
     const uploadId = await begin('no-parts');
     const complete = (id: string) => raw('POST', `/${BUCKET}/no-parts?uploadId=${id}`);

@@ -66,16 +66,16 @@ export class MultipartListingOperations {
       uploadIdMarker,
       maxUploads,
     });
-    const last = page.uploads.at(-1);
+    // Unlike other listings, this one says also at its end where it ended.
+    const ended = page.truncated ? undefined : page.uploads.at(-1);
     return xmlAnswer(
       xmlDocument(
         'ListMultipartUploadsResult',
         textElement('Bucket', call.bucket) +
           name('KeyMarker', keyMarker ?? '') +
           textElement('UploadIdMarker', uploadIdMarker ?? '') +
-          // Unlike other listings, this one says also at its end where it ended.
-          name('NextKeyMarker', page.nextKeyMarker ?? last?.key ?? '') +
-          textElement('NextUploadIdMarker', page.nextUploadIdMarker ?? last?.uploadId ?? '') +
+          name('NextKeyMarker', page.nextKeyMarker ?? ended?.key ?? '') +
+          textElement('NextUploadIdMarker', page.nextUploadIdMarker ?? ended?.uploadId ?? '') +
           name('Prefix', prefix || undefined) +
           name('Delimiter', delimiter) +
           textElement('EncodingType', encodingType) +
