@@ -98,6 +98,26 @@ describe('presigned URLs', () => {
     expect(await codeOf(other)).toBe('403 SignatureDoesNotMatch');
   });
 
+  it('refuses parameters that no header could be, of which Signature Version 2 cannot tell one from two', async () => {
+    const signed = legacyUrl('PUT', `/${BUCKET}/lines`, 60, { 'x-amz-meta-a': '1', 'x-amz-meta-b': '2' });
+    const put = (parameters: string) =>
+      fetch(`${signed}&${parameters}`, { method: 'PUT', body: Buffer.from('x') }).then(codeOf);
+    expect(await put('x-amz-meta-a=1%0Ax-amz-meta-b:2')).toBe('400 InvalidArgument');
+    expect(await put('x-amz-meta-a:1%0Ax-amz-meta-b=2')).toBe('400 InvalidArgument');
+    expect(await put('x-amz-meta-a=1&x-amz-meta-b=2')).toBe('200');
+    const four = await urlWith('PUT', 'lines', { 'Content-Type': 'text/plain\n' });
+    expect(await codeOf(await fetch(four, { method: 'PUT', body: 'x' }))).toBe('400 InvalidArgument');
+  });
+
+  it('keeps to the type and conditions that the URL carries, whatever is sent beside it', async () => {
+    const url = await urlWith('PUT', 'typed', { 'Content-Type': 'image/png', 'If-None-Match': '*' });
+    const headers = { 'content-type': 'text/html', authorization: '' };
+    expect((await fetch(url, { method: 'PUT', body: 'x', headers })).status).toBe(200);
+    expect(await codeOf(await fetch(url, { method: 'PUT', body: 'x', headers: { 'if-match': '*' } }))).toMatch(/^501/);
+    const { headers: got } = await fetch(await urlWith('GET', 'typed', {}));
+    expect(got.get('content-type')).toBe('image/png');
+  });
+
   it('overrides headers of the answer with what Latin-1 can hold, and with nothing else', async () => {
     const answer = await fetch(await urlWith('GET', 'two-carried', { 'response-cache-control': 'é' }));
     expect(answer.headers.get('cache-control')).toBe('é');
