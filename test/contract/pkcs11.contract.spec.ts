@@ -186,6 +186,15 @@ if (library === undefined) {
       });
     });
 
+    it('is found again when somebody has finalized the library', async () => {
+      await using({ token_label: 'faults', pin: PIN }, async (subject) => {
+        const { plaintext, ciphertext } = await subject.generateDataKey('default-key', CONTEXT, options());
+        await hsm.meddle('faults', 'library.C_Finalize();');
+        const opened = await subject.decryptDataKey('default-key', ciphertext, CONTEXT, undefined, options());
+        expect(opened).toEqual(plaintext);
+      });
+    });
+
     it('wraps with no key that can leave it', async () => {
       await using({ token_label: 'faults', pin: PIN, key_name: 'leaky', create_key: false }, async (subject) => {
         await subject.probe(options());

@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Logger } from '@nestjs/common';
 import { eventually } from '../../../test/support/eventually';
 import { Pkcs11Client, type StartThread } from './pkcs11-client';
-import { Pkcs11LibraryUse } from './pkcs11-library-use';
+import { Pkcs11LibraryUse, pkcs11LibraryUse } from './pkcs11-library-use';
 import { testPkcs11Connection } from './pkcs11-connection-test';
 import { pkcs11Settings, type Pkcs11Settings } from './pkcs11-settings';
 import { Pkcs11Provider } from './pkcs11.provider';
@@ -114,6 +114,55 @@ describe('PKCS#11 client', () => {
     expect(rest).toEqual(['slow', 'probe', 'returned', 'restart', 'probe', expect.stringMatching(/^other/)]);
     expect(rest).not.toContain(first);
     await Promise.all([failing, other, slow].map((client) => client.close()));
+  });
+
+  it('logs in with the PIN of the file after another has started the library anew', async () => {
+    const pinFile = join(directory, 'pin');
+    writeFileSync(pinFile, 'pin of the file');
+    const given = pkcs11Settings({ library: join(directory, 'files.so'), slot: 1, pin_file: pinFile, key_name: 'key' });
+    const pins: string[] = [];
+    const start: StartThread = (options) => {
+      pins.push(options.pin);
+      const fails = pins.length === 2;
+      return threadOf(`
+        list: () => ['key'], restart: () => null,
+        probe: () => { if (${fails}) throw 'CKR_GENERAL_ERROR'; return null; }`)(options);
+    };
+    const [other, failing] = [
+      new Pkcs11Client('pkcs11:test', given, start),
+      new Pkcs11Client('pkcs11:test', given, start),
+    ];
+    await other.call('list', {}, signal());
+    await failing.call('probe', {}, signal());
+    await other.call('list', {}, signal());
+    // The thread that starts the library anew logs in nowhere.
+    const file = 'pin of the file';
+    expect(pins).toEqual([file, file, '', file, file]);
+    await Promise.all([failing, other].map((client) => client.close()));
+  });
+
+  it('knows a library by its file, whatever path leads there', () => {
+    const [file, link] = [join(directory, 'real.so'), join(directory, 'link.so')];
+    writeFileSync(file, '');
+    symlinkSync(file, link);
+    expect(pkcs11LibraryUse(link)).toBe(pkcs11LibraryUse(file));
+    expect(pkcs11LibraryUse(join(directory, 'none.so'))).not.toBe(pkcs11LibraryUse(file));
+  });
+
+  it('lengthens the pause once for a start that helped nobody, however many say so', async () => {
+    const use = new Pkcs11LibraryUse();
+    const now = jest.spyOn(performance, 'now').mockReturnValue(10_000);
+    try {
+      const restart = (): Promise<boolean> => use.restart(use.start, () => Promise.resolve());
+      expect(await restart()).toBe(true);
+      Array.from({ length: 3 }, () => use.judgeRestart(use.start, false));
+      now.mockReturnValue(13_999);
+      expect(await restart()).toBe(false);
+      now.mockReturnValue(14_000);
+      expect(await restart()).toBe(true);
+    } finally {
+      now.mockRestore();
+    }
   });
 
   it('makes no call in a library that is being started anew', async () => {

@@ -16,6 +16,8 @@ const PERHAPS_BROKEN: ReadonlySet<string> = new Set([
   'CKR_GENERAL_ERROR',
   'CKR_FUNCTION_FAILED',
   'CKR_DEVICE_ERROR',
+  // A thread that was given up while it started the library anew may have left it between its end and its start.
+  'CKR_CRYPTOKI_NOT_INITIALIZED',
   'CKR_TOKEN_NOT_PRESENT',
   'CKR_TOKEN_NOT_RECOGNIZED',
   'CKR_SLOT_ID_INVALID',
@@ -99,7 +101,7 @@ export class Pkcs11Client {
     let response = await attempt();
     if (mayBeBroken(response) && (await this.restartLibrary())) {
       response = await attempt();
-      this.use.judgeRestart(!mayBeBroken(response));
+      this.use.judgeRestart(this.threadOf, !mayBeBroken(response));
     }
     if ('answer' in response) {
       return response.answer as Pkcs11Calls[Name]['answer'];
@@ -108,12 +110,13 @@ export class Pkcs11Client {
   }
 
   private async attempt(request: Pkcs11Request): Promise<Pkcs11Response> {
+    // Before the PIN is read, which only a new thread needs.
+    if (this.threadOf !== this.use.start) {
+      this.retire();
+    }
     const pin = await this.readPin();
     if (this.closed) {
       throw new KmsError('kms-unavailable', `${this.kms} is no longer in use`);
-    }
-    if (this.threadOf !== this.use.start) {
-      this.retire();
     }
     this.thread ??= this.startThread(pin);
     const response = await this.askInTime(this.thread, request);

@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { KmsError } from '../kms-error';
 
@@ -9,11 +10,24 @@ const LONGEST_PAUSE = 60_000;
 
 const libraries = new Map<string, Pkcs11LibraryUse>();
 
-/** The use that all targets and connection tests of this process make of one library. @param path of the library */
+/**
+ * The use that all targets and connection tests of this process make of one library.
+ * @param path of the library; paths that lead to the same file name the same library, as they do for the system's loader
+ */
 export function pkcs11LibraryUse(path: string): Pkcs11LibraryUse {
-  const use = libraries.get(path) ?? new Pkcs11LibraryUse();
-  libraries.set(path, use);
+  const file = fileAt(path);
+  const use = libraries.get(file) ?? new Pkcs11LibraryUse();
+  libraries.set(file, use);
   return use;
+}
+
+function fileAt(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Loading it will tell what is wrong.
+    return path;
+  }
 }
 
 /**
@@ -29,6 +43,8 @@ export class Pkcs11LibraryUse {
   private restarts = 0;
   private pause = SHORTEST_PAUSE;
   private pausedUntil = 0;
+  /** The last start that did not help somebody. */
+  private unhelpful = 0;
 
   /** Which start of the library is in use. Sessions of an earlier one are gone, and their handles may be those of others. */
   get start(): number {
@@ -86,10 +102,18 @@ export class Pkcs11LibraryUse {
     return seen !== this.restarts;
   }
 
-  /** Takes note of whether the last restart helped who asked for it. */
-  judgeRestart(helped: boolean): void {
-    this.pause = helped ? SHORTEST_PAUSE : Math.min(LONGEST_PAUSE, 2 * this.pause);
-    this.pausedUntil = helped ? this.pausedUntil : performance.now() + this.pause;
+  /**
+   * Takes note of whether a restart helped who asked for it. Of several whom it did not help, the first counts.
+   * @param start the start that was in use afterwards
+   */
+  judgeRestart(start: number, helped: boolean): void {
+    if (helped) {
+      this.pause = SHORTEST_PAUSE;
+    } else if (start !== this.unhelpful) {
+      this.unhelpful = start;
+      this.pause = Math.min(LONGEST_PAUSE, 2 * this.pause);
+      this.pausedUntil = performance.now() + this.pause;
+    }
   }
 
   private async restartAlone(finalizeAndInitialize: () => Promise<void>): Promise<void> {
