@@ -138,6 +138,7 @@ describe('checkPostPolicy', () => {
     ['a range of words', [...BASE, ['content-length-range', 'test', '10']], {}, 'AccessDenied'],
     ['no conditions', [], {}, 'InvalidPolicyDocument'],
     ['an unknown operator', [...BASE, ['ends-with', '$key', 'x']], {}, 'InvalidPolicyDocument'],
+    ['a range that begins below nothing', [...BASE, ['content-length-range', -1, 0]], {}, 'InvalidPolicyDocument'],
     ['half a range', [...BASE, ['content-length-range', 0]], {}, 'InvalidPolicyDocument'],
     ['two conditions in one', [{ bucket: 'b', key: 'user/a' }], {}, 'InvalidPolicyDocument'],
   ])('refuses %s', async (_, conditions, more, code) => {

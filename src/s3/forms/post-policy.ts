@@ -132,8 +132,11 @@ function boundsOf(condition: readonly unknown[]): FileBounds {
   if (condition.length !== 3) {
     throw invalid('Invalid Policy: Invalid content-length-range.');
   }
-  if (!Number.isInteger(least) || !Number.isInteger(most) || (least as number) < 0) {
+  if (!Number.isInteger(least) || !Number.isInteger(most)) {
     throw conditionFailed(condition);
+  }
+  if ((least as number) < 0) {
+    throw invalid('Invalid Policy: Invalid content-length-range.');
   }
   return { least: least as number, most: most as number };
 }
