@@ -14,6 +14,7 @@ const layers = {
   'object-storage': ['crypto', 'kms', 'database', 'settings', 'common'],
   rewrap: ['object-storage', 'crypto', 'kms', 'config', 'database', 'settings', 'common'],
   rotation: ['rewrap', 'kms', 'database', 'settings', 'common'],
+  'key-deletion': ['object-storage', 'kms', 'common'],
   notifications: ['object-storage', 'kms', 'config', 'database', 'settings', 'common'],
   lifecycle: ['notifications', 'object-storage', 'database', 'settings', 'common'],
   identity: ['config', 'database', 'settings', 'common'],
@@ -117,7 +118,7 @@ module.exports = {
       comment: 'Business, bytes and keys know no transport.',
       severity: 'error',
       from: {
-        path: '^src/(rotation|rewrap|lifecycle|notifications|object-storage|crypto|kms|config|audit|database|common)/',
+        path: '^src/(key-deletion|rotation|rewrap|lifecycle|notifications|object-storage|crypto|kms|config|audit|database|common)/',
         pathNot: ['\\.spec\\.ts$', '^src/kms/providers/'],
       },
       to: { path: '^(node_modules/(express|@types/express|supertest)/|https?$)' },

@@ -16,6 +16,7 @@ const TITLES = {
   keyVersions: 'versions told',
   enableDisable: 'enable, disable',
   scheduleDeletion: 'schedule and cancel deletion',
+  deleteKey: 'delete at once',
   rewrap: 'rewrap inside the KMS',
   bindsContext: 'context bound',
 };
@@ -30,11 +31,18 @@ for (const [type, { capabilities }] of Object.entries(pins)) {
 }
 
 const names = Object.keys(TITLES);
+
+/** What a KMS cannot do, this store does in its place where it can. */
+function cell(able, name) {
+  const keptHere = name === 'enableDisable' || (name === 'scheduleDeletion' && able.deleteKey);
+  return able[name] ? 'yes' : keptHere ? 'here' : '–';
+}
+
 const capabilities = [
   row(['Document', 'KMS', ...names.map((name) => TITLES[name])]),
   row(['---', '---', ...names.map(() => ':-:')]),
   ...Object.values(pins).map((pin) =>
-    row([`\`${pin.subsystem}\``, pin.title, ...names.map((name) => (pin.capabilities[name] ? 'yes' : '–'))]),
+    row([`\`${pin.subsystem}\``, pin.title, ...names.map((name) => cell(pin.capabilities, name))]),
   ),
 ].join('\n');
 const runs = [

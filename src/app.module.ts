@@ -5,6 +5,7 @@ import { ConfigManagerModule } from './config/config.module';
 import { CryptoModule } from './crypto/crypto.module';
 import { DatabaseModule } from './database/database.module';
 import { IdentityModule } from './identity/identity.module';
+import { KeyDeletionModule } from './key-deletion/key-deletion.module';
 import { KmsModule } from './kms/kms.module';
 import { LifecycleModule } from './lifecycle/lifecycle.module';
 import { NotificationModule } from './notifications/notification.module';
@@ -33,6 +34,7 @@ export class AppModule {
         NotificationModule,
         LifecycleModule,
         RewrapModule,
+        KeyDeletionModule,
         IdentityModule,
         S3Module,
         StsModule,

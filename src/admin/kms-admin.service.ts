@@ -121,5 +121,6 @@ export function toKeyDto(key: KmsKey): KmsKeyDto {
     created_at: key.createdAt,
     created_by: key.createdBy,
     deletion_date: key.deletionDate,
+    state_kept_here: key.stateKeptHere,
   };
 }

@@ -207,6 +207,11 @@ export class KmsKeyDto {
 
   @ApiPropertyOptional()
   deletion_date?: Date;
+
+  @ApiPropertyOptional({
+    description: 'True where this store keeps and enforces the state, because the KMS has none and would serve others',
+  })
+  state_kept_here?: boolean;
 }
 
 /** An entry of a listing, in MinIO's shape. */

@@ -2,6 +2,7 @@ import { type AuditTrail } from '../common/audit-trail';
 import type { EncryptionContext } from '../common/encryption-context';
 import { settleInLanes } from '../common/in-lanes';
 import type { BoundWrappedKey, GeneratedDataKey, WrappedDataKey } from './data-keys';
+import type { KeptKeyStates } from './kept-key-states';
 import { auditKeyUse, type KeyUseCall } from './key-use-audit';
 import { KmsError } from './kms-error';
 import type { BoundDataKey, ProviderDataKey } from './kms-provider';
@@ -16,18 +17,21 @@ const LANES = 8;
 
 type Settled<T> = PromiseSettledResult<T>[];
 
-/** Calls to providers that make, unwrap and rewrap data keys; every one of them is audited, none is cached. */
+/**
+ * Calls to providers that make, unwrap and rewrap data keys. None is made for a key that this store holds disabled; every one is
+ * audited, none is cached.
+ */
 export class DataKeyCalls {
   constructor(
     private readonly registry: KmsRegistry,
+    private readonly kept: KeptKeyStates,
     private readonly audit: AuditTrail | undefined,
     private readonly wraps: WrapCounter | undefined,
   ) {}
 
   /** @throws KmsError */
   async generate(target: KmsTarget, keyId: string, context: EncryptionContext): Promise<GeneratedDataKey> {
-    const generated = await this.audited(
-      [{ operation: 'KmsGenerateDataKey', kms: target.kms, keyId }],
+    const generated = await this.audited([{ operation: 'KmsGenerateDataKey', kms: target.kms, keyId }], () =>
       target.call(
         'generate',
         (provider, signal) => provider.generateDataKey(keyId, context, { signal }),
@@ -40,8 +44,7 @@ export class DataKeyCalls {
   /** @throws KmsError */
   async unwrap({ wrapped, context }: BoundWrappedKey): Promise<Buffer> {
     const { kms, keyId, keyVersion } = wrapped;
-    const plaintext = await this.audited(
-      [{ operation: 'KmsDecrypt', kms, keyId, keyVersion }],
+    const plaintext = await this.audited([{ operation: 'KmsDecrypt', kms, keyId, keyVersion }], () =>
       this.registry.require(kms).call(
         'decrypt',
         (provider, signal) => provider.decryptDataKey(keyId, wrapped.ciphertext, context, keyVersion, { signal }),
@@ -69,11 +72,12 @@ export class DataKeyCalls {
         (async (some) => {
           const generated = await this.audited(
             some.map(() => ({ operation: 'KmsGenerateDataKey' as const, kms: target.kms, keyId })),
-            target.call(
-              'generate',
-              async (provider, signal) => (await provider.generateDataKeys?.(keyId, some, { signal })) ?? [],
-              (late: ProviderDataKey[]) => late.forEach(({ plaintext }) => plaintext.fill(0)),
-            ),
+            () =>
+              target.call(
+                'generate',
+                async (provider, signal) => (await provider.generateDataKeys?.(keyId, some, { signal })) ?? [],
+                (late: ProviderDataKey[]) => late.forEach(({ plaintext }) => plaintext.fill(0)),
+              ),
           );
           return generated.map((each) => this.named(target, keyId, each));
         }),
@@ -96,12 +100,13 @@ export class DataKeyCalls {
         (async (some) => {
           const opened = await this.audited(
             some.map(({ wrapped }) => ({ operation: 'KmsDecrypt' as const, ...nameOf(wrapped) })),
-            target.call(
-              'decrypt',
-              async (provider, signal) =>
-                (await provider.decryptDataKeys?.(keyId, some.map(boundKey), { signal })) ?? [],
-              (late: Buffer[]) => late.forEach((plaintext) => plaintext.fill(0)),
-            ),
+            () =>
+              target.call(
+                'decrypt',
+                async (provider, signal) =>
+                  (await provider.decryptDataKeys?.(keyId, some.map(boundKey), { signal })) ?? [],
+                (late: Buffer[]) => late.forEach((plaintext) => plaintext.fill(0)),
+              ),
           );
           return opened.map((plaintext) => ofRightLength(plaintext, kms));
         }),
@@ -119,14 +124,16 @@ export class DataKeyCalls {
     if (from === undefined || from.kms !== target.kms || !(await this.canRewrap(from.keyId, target, keyId))) {
       return undefined;
     }
+    this.kept.refuseUnusable(target.kms, keyId);
     const rewrap = async (some: readonly BoundWrappedKey[]): Promise<WrappedDataKey[]> => {
       const rewrapped = await this.audited(
         some.map(({ wrapped }) => ({ operation: 'KmsReEncrypt' as const, ...nameOf(wrapped) })),
-        target.call(
-          'rewrap',
-          async (provider, signal) =>
-            (await provider.rewrapDataKeys?.(from.keyId, keyId, some.map(boundKey), { signal })) ?? [],
-        ),
+        () =>
+          target.call(
+            'rewrap',
+            async (provider, signal) =>
+              (await provider.rewrapDataKeys?.(from.keyId, keyId, some.map(boundKey), { signal })) ?? [],
+          ),
       );
       assertAnswered(some, rewrapped, target.kms);
       rewrapped.forEach(({ keyVersion }) => this.wraps?.count(target.kms, keyId, keyVersion));
@@ -188,16 +195,23 @@ export class DataKeyCalls {
   }
 
   /** The key of SSE-S3 is the store's own, so its uses are nobody's to know. */
-  private async audited<T>(uses: readonly Omit<KeyUseCall, 'startedAt' | 'error'>[], call: Promise<T>): Promise<T> {
+  private async audited<T>(
+    uses: readonly Omit<KeyUseCall, 'startedAt' | 'error'>[],
+    call: () => Promise<T>,
+  ): Promise<T> {
+    const permitted = async (): Promise<T> => {
+      uses.forEach(({ kms, keyId }) => this.kept.refuseUnusable(kms, keyId));
+      return call();
+    };
     const [first] = uses;
     if (this.audit === undefined || (first?.kms === BUILTIN_KMS && first.keyId === SERVER_KEY_ID)) {
-      return call;
+      return permitted();
     }
     const startedAt = performance.now();
     const told = (error?: unknown): void =>
       uses.forEach((use) => auditKeyUse(this.audit, { ...use, startedAt, error }));
     try {
-      const result = await call;
+      const result = await permitted();
       told();
       return result;
     } catch (error) {

@@ -8,6 +8,8 @@ export interface KmsCapabilities {
   readonly rotateKey: boolean;
   readonly enableDisable: boolean;
   readonly scheduleDeletion: boolean;
+  /** Deletes a key at once. */
+  readonly deleteKey: boolean;
   /** Re-wraps a data key inside the KMS, the plaintext never leaving it. */
   readonly rewrap: boolean;
   /** Cryptographically binds the encryption context to the wrapped key. */
@@ -29,6 +31,8 @@ export interface KeyDescription {
   readonly createdBy?: string;
   readonly description?: string;
   readonly deletionDate?: Date;
+  /** The state is kept and enforced by this store; the KMS has none, and would serve others. */
+  readonly stateKeptHere?: boolean;
   /** The KMS rotates the key by itself, where it does and tells. */
   readonly ownRotation?: OwnRotation;
 }
@@ -135,4 +139,6 @@ export interface KmsProvider {
   importKey?(keyId: string, material: Buffer, options: CallOptions): Promise<KeyDescription>;
   scheduleKeyDeletion?(keyId: string, days: number, options: CallOptions): Promise<KeyDescription>;
   cancelKeyDeletion?(keyId: string, options: CallOptions): Promise<KeyDescription>;
+  /** Destroys a key with all its versions; one that is not there is as good as destroyed. */
+  deleteKey?(keyId: string, options: CallOptions): Promise<void>;
 }

@@ -4,6 +4,8 @@ import { KeyringBackup } from './backup/keyring-backup.service';
 import { KeyringSnapshots } from './backup/keyring-snapshot.repository';
 import { DataKeys } from './data-keys';
 import { KeyNotes } from './key-notes.repository';
+import { KeptKeyStateRepository } from './kept-key-state.repository';
+import { KeptKeyStates } from './kept-key-states';
 import { Keyring } from './keyring';
 import { KeyringRepository } from './keyring.repository';
 import { KmsRegistry } from './kms-registry.service';
@@ -16,6 +18,8 @@ import { WrapCounter } from './wrap-counter';
   imports: [ConfigManagerModule],
   providers: [
     KeyNotes,
+    KeptKeyStateRepository,
+    KeptKeyStates,
     KeyringSnapshots,
     KeyringBackup,
     KeyWrapsRepository,
@@ -26,6 +30,6 @@ import { WrapCounter } from './wrap-counter';
     KmsService,
     { provide: DataKeys, useExisting: KmsService },
   ],
-  exports: [KmsService, DataKeys, KeyNotes, KeyWrapsRepository, KeyringBackup],
+  exports: [KmsService, DataKeys, KeyNotes, KeptKeyStateRepository, KeyWrapsRepository, KeyringBackup],
 })
 export class KmsModule {}

@@ -6,6 +6,8 @@ import { eventually } from '../../test/support/eventually';
 import { ConfigManager } from '../config/config-manager';
 import type { Database } from '../database/database';
 import type { ConfigOverlay, Settings } from '../settings/settings';
+import { KeptKeyStateRepository } from './kept-key-state.repository';
+import { KeptKeyStates } from './kept-key-states';
 import { Keyring } from './keyring';
 import { KeyringRepository } from './keyring.repository';
 import { KmsRegistry } from './kms-registry.service';
@@ -51,16 +53,19 @@ describe('KmsService', () => {
     const config = new ConfigManager(database, settings, rootKey);
     const keyring = new Keyring(database, new KeyringRepository(database), rootKey);
     const registry = new KmsRegistry(config, keyring);
-    const kms = new KmsService(registry, keyring);
+    const kept = new KeptKeyStates(database, new KeptKeyStateRepository(database));
+    const kms = new KmsService(registry, keyring, kept);
     await config.onModuleInit();
     await keyring.onModuleInit();
     await registry.onModuleInit();
+    await kept.onModuleInit();
     const started: Process = {
       config,
       kms,
       stop: async () => {
         await registry.onApplicationShutdown();
         kms.onApplicationShutdown();
+        await kept.onApplicationShutdown();
         await keyring.onApplicationShutdown();
         await config.onModuleDestroy();
       },
@@ -286,10 +291,73 @@ describe('KmsService', () => {
       expect(await kms.tryKey('missing')).toMatchObject({ encryptionError: { kind: 'kms-key-not-found' } });
     });
 
+    it('keeps the state of a key whose KMS has none, for all processes', async () => {
+      const [one, two] = [await startProcess(), await startProcess(await test.another())];
+      await useVault(one.config);
+      await eventually(() => expect(two.kms.resolve(undefined).kms).toBe('vault:default'));
+      const { wrapped, plaintext } = await two.kms.generate('second', CONTEXT);
+      await two.kms.unwrap(wrapped, CONTEXT);
+      const refusals = async ({ kms }: Process, kind: string): Promise<void> => {
+        await Promise.all(
+          [
+            kms.generate('second', CONTEXT),
+            kms.unwrap(wrapped, CONTEXT),
+            kms.unwrap(wrapped, CONTEXT, { fresh: true }),
+            kms.rotateKey('second'),
+          ].map((attempt) => expect(attempt).rejects.toMatchObject({ kind })),
+        );
+      };
+      const missing = { kind: 'kms-key-not-found' };
+      await expect(one.kms.setKeyEnabled('missing', false)).rejects.toMatchObject(missing);
+      await expect(one.kms.scheduleKeyDeletion('missing', 7, false)).rejects.toMatchObject(missing);
+
+      const disabled = { state: 'disabled', stateKeptHere: true };
+      expect(await one.kms.setKeyEnabled('second', false)).toMatchObject(disabled);
+      await refusals(one, 'kms-key-disabled');
+      await eventually(() => refusals(two, 'kms-key-disabled'));
+      expect((await two.kms.generateAll('second', [CONTEXT]))[0]).toMatchObject({ status: 'rejected' });
+      expect((await two.kms.unwrapAll([{ wrapped, context: CONTEXT }]))[0]).toMatchObject({ status: 'rejected' });
+      expect((await two.kms.listKeys(undefined, 'second')).keys).toMatchObject([disabled]);
+      expect(await two.kms.setKeyEnabled('second', true)).not.toHaveProperty('stateKeptHere');
+      expect(await two.kms.unwrap(wrapped, CONTEXT)).toEqual(plaintext);
+
+      await expect(one.kms.scheduleKeyDeletion('second', 6, false)).rejects.toMatchObject({
+        kind: 'kms-invalid-request',
+      });
+      await expect(one.kms.cancelKeyDeletion('second')).rejects.toMatchObject({ kind: 'kms-invalid-request' });
+      expect(await one.kms.scheduleKeyDeletion('second', 7, false)).toMatchObject({
+        state: 'pending-deletion',
+        deletionDate: expect.any(Date),
+      });
+      await refusals(one, 'kms-key-pending-deletion');
+      await eventually(() => refusals(two, 'kms-key-pending-deletion'));
+      for (const enabled of [true, false]) {
+        await expect(two.kms.setKeyEnabled('second', enabled)).rejects.toMatchObject({
+          kind: 'kms-key-pending-deletion',
+        });
+      }
+      expect(await two.kms.cancelKeyDeletion('second')).toMatchObject(disabled);
+      await two.kms.setKeyEnabled('second', true);
+      await eventually(async () => expect(await one.kms.unwrap(wrapped, CONTEXT)).toEqual(plaintext));
+      expect((await two.kms.generate('main', CONTEXT)).wrapped.keyId).toBe('main');
+    });
+
+    it('starts with the states it has kept, and forgets that of a key which is made anew', async () => {
+      const { kms, config } = await startProcess();
+      await useVault(config);
+      await kms.createKey('anew');
+      await kms.setKeyEnabled('anew', false);
+      const later = await startProcess(await test.another());
+      await eventually(() => expect(later.kms.resolve(undefined).kms).toBe('vault:default'));
+      await expect(later.kms.generate('anew', CONTEXT)).rejects.toMatchObject({ kind: 'kms-key-disabled' });
+      await kms.destroyKey('vault:default', 'anew');
+      expect(await later.kms.createKey('anew')).toMatchObject({ state: 'enabled' });
+      expect((await later.kms.generate('anew', CONTEXT)).wrapped.keyId).toBe('anew');
+    });
+
     it('says what a provider cannot do', async () => {
       const { kms, config } = await startProcess();
       await useVault(config);
-      await expect(kms.setKeyEnabled('main', false)).rejects.toMatchObject({ kind: 'kms-unsupported' });
       await expect(kms.importKey('new', Buffer.alloc(32))).rejects.toMatchObject({ kind: 'kms-unsupported' });
     });
 
@@ -311,13 +379,15 @@ describe('KmsService', () => {
       const { kms } = await startProcess();
       await kms.generateForServer(CONTEXT);
       await expect(kms.setKeyEnabled(SERVER_KEY_ID, false)).rejects.toMatchObject({ kind: 'kms-invalid-request' });
-      await expect(kms.scheduleKeyDeletion(SERVER_KEY_ID, 7)).rejects.toMatchObject({ kind: 'kms-invalid-request' });
+      await expect(kms.scheduleKeyDeletion(SERVER_KEY_ID, 7, false)).rejects.toMatchObject({
+        kind: 'kms-invalid-request',
+      });
     });
 
     it('destroys a key when its waiting time is over', async () => {
       const { kms } = await startProcess();
       await kms.createKey('doomed');
-      await kms.scheduleKeyDeletion('doomed', 7);
+      await kms.scheduleKeyDeletion('doomed', 7, false);
       const repository = new KeyringRepository(test.database);
       expect(await repository.deleteDue()).toEqual([]);
       await test.database.execute({

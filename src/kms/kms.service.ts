@@ -12,6 +12,8 @@ import {
   type WrappedDataKey,
 } from './data-keys';
 import { parseKeyReference } from './key-reference';
+import { KeptKeyStates } from './kept-key-states';
+import { type KeyInHand, KeyStateChanges } from './key-state-changes';
 import { Keyring } from './keyring';
 import type { KmsOperation } from './kms-call-policy';
 import { KmsError } from './kms-error';
@@ -53,16 +55,19 @@ export interface KeyTrial {
 export class KmsService extends DataKeys implements OnApplicationShutdown {
   private readonly cache: DataKeyCache;
   private readonly calls: DataKeyCalls;
+  private readonly states: KeyStateChanges;
   private readonly stopWatching: () => void;
 
   constructor(
     private readonly registry: KmsRegistry,
     keyring: Keyring,
+    private readonly kept: KeptKeyStates,
     @Optional() audit?: AuditTrail,
     @Optional() wraps?: WrapCounter,
   ) {
     super();
-    this.calls = new DataKeyCalls(registry, audit, wraps);
+    this.calls = new DataKeyCalls(registry, kept, audit, wraps);
+    this.states = new KeyStateChanges(kept);
     this.cache = new DataKeyCache(registry.settings.cache);
     registry.onChange((kms) => {
       if (kms === undefined) {
@@ -71,6 +76,7 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
         this.cache.invalidate(kms);
       }
     });
+    kept.onChange((kms, keyId) => this.cache.invalidate(kms, keyId));
     this.stopWatching = keyring.onChange((keyId) => this.cache.invalidate(BUILTIN_KMS, keyId));
   }
 
@@ -96,6 +102,7 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     if (options.fresh === true) {
       return this.calls.unwrap({ wrapped, context });
     }
+    this.kept.refuseUnusable(wrapped.kms, wrapped.keyId);
     return this.cache.get(wrapped, Buffer.from(canonicalContextText(context), 'utf8'), () =>
       this.calls.unwrap({ wrapped, context }),
     );
@@ -152,49 +159,65 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
 
   /** Creates a key. @throws KmsError `kms-key-exists`, `kms-unsupported` */
   async createKey(keyReference: string): Promise<KmsKey> {
-    return this.onKey(keyReference, 'create', (provider, keyId, options) =>
-      capable(provider, 'createKey').createKey(keyId, options),
-    );
+    return this.onKey(keyReference, 'create', async ({ kms, provider, keyId }, options) => {
+      const key = await capable(provider, 'createKey').createKey(keyId, options);
+      await this.kept.forget(kms, keyId);
+      return key;
+    });
   }
 
   /** Imports a key of 32 bytes. @throws KmsError `kms-key-exists`, `kms-unsupported`, `kms-invalid-request` */
   async importKey(keyReference: string, material: Buffer): Promise<KmsKey> {
-    return this.onKey(keyReference, 'import', (provider, keyId, options) =>
-      capable(provider, 'importKey').importKey(keyId, material, options),
-    );
+    return this.onKey(keyReference, 'import', async ({ kms, provider, keyId }, options) => {
+      const key = await capable(provider, 'importKey').importKey(keyId, material, options);
+      await this.kept.forget(kms, keyId);
+      return key;
+    });
   }
 
   /** @throws KmsError `kms-key-not-found` */
   async describeKey(keyReference: string | undefined): Promise<KmsKey> {
-    return this.onKey(keyReference, 'describe', (provider, keyId, options) => provider.describeKey(keyId, options));
+    return this.onKey(keyReference, 'describe', ({ provider, keyId }, options) => provider.describeKey(keyId, options));
   }
 
   /** Adds a version to a key; what older versions wrapped stays readable. @throws KmsError `kms-unsupported` */
   async rotateKey(keyReference: string | undefined): Promise<KmsKey> {
-    return this.onKey(keyReference, 'rotate', (provider, keyId, options) =>
-      capable(provider, 'rotateKey').rotateKey(keyId, options),
-    );
+    return this.onKey(keyReference, 'rotate', ({ kms, provider, keyId }, options) => {
+      this.kept.refuseUnusable(kms, keyId);
+      return capable(provider, 'rotateKey').rotateKey(keyId, options);
+    });
   }
 
-  /** A disabled key neither wraps nor unwraps. @throws KmsError `kms-unsupported` */
+  /** A disabled key neither wraps nor unwraps. @throws KmsError `kms-key-not-found`, `kms-key-pending-deletion` */
   async setKeyEnabled(keyReference: string, enabled: boolean): Promise<KmsKey> {
-    return this.onKey(keyReference, 'enable', (provider, keyId, options) =>
-      capable(provider, 'setKeyEnabled').setKeyEnabled(keyId, enabled, options),
-    );
+    return this.onKey(keyReference, 'enable', (key, options) => this.states.setEnabled(key, enabled, options));
   }
 
-  /** @param days 7 to 30 @throws KmsError `kms-unsupported`, `kms-invalid-request` */
-  async scheduleKeyDeletion(keyReference: string, days: number): Promise<KmsKey> {
-    return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
-      capable(provider, 'scheduleKeyDeletion').scheduleKeyDeletion(keyId, days, options),
+  /**
+   * @param days 7 to 30
+   * @param lossesAccepted whether the key is to be deleted although something hangs on it
+   * @throws KmsError `kms-unsupported`, `kms-invalid-request`
+   */
+  async scheduleKeyDeletion(keyReference: string, days: number, lossesAccepted: boolean): Promise<KmsKey> {
+    return this.onKey(keyReference, 'delete', (key, options) =>
+      this.states.scheduleDeletion(key, days, lossesAccepted, options),
     );
   }
 
   /** The key comes back disabled. @throws KmsError `kms-unsupported`, `kms-invalid-request` */
   async cancelKeyDeletion(keyReference: string): Promise<KmsKey> {
-    return this.onKey(keyReference, 'delete', (provider, keyId, options) =>
-      capable(provider, 'cancelKeyDeletion').cancelKeyDeletion(keyId, options),
-    );
+    return this.onKey(keyReference, 'delete', (key, options) => this.states.cancelDeletion(key, options));
+  }
+
+  /**
+   * Has the KMS delete a key whose time has come, one of those that this store keeps the state of.
+   * @throws KmsError
+   */
+  async destroyKey(kms: string, keyId: string): Promise<void> {
+    await this.registry.require(kms).call('delete', (provider, signal) => {
+      return capable(provider, 'deleteKey').deleteKey(keyId, { signal });
+    });
+    this.cache.invalidate(kms, keyId);
   }
 
   /**
@@ -211,7 +234,7 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
     );
     return {
       kms: target.kms,
-      keys: page.keys.map((key) => ({ kms: target.kms, ...key })),
+      keys: page.keys.map((key) => ({ kms: target.kms, ...this.states.shown(target.kms, key) })),
       nextMarker: page.nextMarker,
     };
   }
@@ -260,16 +283,17 @@ export class KmsService extends DataKeys implements OnApplicationShutdown {
   private async onKey(
     keyReference: string | undefined,
     operation: KmsOperation,
-    work: (provider: KmsProvider, keyId: string, options: CallOptions) => Promise<KeyDescription>,
+    work: (key: KeyInHand, options: CallOptions) => Promise<KeyDescription>,
   ): Promise<KmsKey> {
     const { target, keyId } = this.locate(keyReference);
     annotateAudit({ kms: target.kms, keyId });
-    const description = await target.call(operation, (provider, signal) => work(provider, keyId, { signal }));
+    const { kms } = target;
+    const description = await target.call(operation, (provider, signal) => work({ kms, provider, keyId }, { signal }));
     annotateAudit({ keyVersion: description.latestVersion });
     if (operation !== 'describe') {
-      this.cache.invalidate(target.kms, keyId);
+      this.cache.invalidate(kms, keyId);
     }
-    return { kms: target.kms, ...description };
+    return { kms, ...this.states.shown(kms, description) };
   }
 
   private locate(keyReference: string | undefined): { target: KmsTarget; keyId: string } {
@@ -310,9 +334,7 @@ const ABILITIES = {
   importKey: 'import keys',
   listKeys: 'list keys',
   rotateKey: 'rotate keys',
-  setKeyEnabled: 'enable and disable keys',
-  scheduleKeyDeletion: 'schedule deletions',
-  cancelKeyDeletion: 'cancel deletions',
+  deleteKey: 'delete keys',
 } as const;
 
 /** @throws KmsError `kms-unsupported` when the provider lacks the optional method */

@@ -72,6 +72,7 @@ export function describeKmsProvider(
         rotateKey: provider.rotateKey !== undefined,
         enableDisable: provider.setKeyEnabled !== undefined,
         scheduleDeletion: provider.scheduleKeyDeletion !== undefined && provider.cancelKeyDeletion !== undefined,
+        deleteKey: provider.deleteKey !== undefined,
         rewrap: provider.rewrapDataKeys !== undefined && provider.canRewrap !== undefined,
       }).toEqual({
         createKey: pinned.createKey,
@@ -80,6 +81,7 @@ export function describeKmsProvider(
         rotateKey: pinned.rotateKey,
         enableDisable: pinned.enableDisable,
         scheduleDeletion: pinned.scheduleDeletion,
+        deleteKey: pinned.deleteKey,
         rewrap: pinned.rewrap,
       });
     });
@@ -331,6 +333,34 @@ export function describeKmsProvider(
         }
         await provider.setKeyEnabled?.(keyId, true, options());
         expect(await provider.decryptDataKey(keyId, ciphertext, CONTEXT, undefined, options())).toEqual(plaintext);
+      });
+    }
+
+    if (pinned.deleteKey) {
+      test('deletes a key with all its versions, and has none when it is made again', async () => {
+        const [keyId, other] = [await newKey(), await newKey()];
+        const kept = await provider.generateDataKey(other, CONTEXT, options());
+        const before = await provider.generateDataKey(keyId, CONTEXT, options());
+        await provider.rotateKey?.(keyId, options());
+        const after = await provider.generateDataKey(keyId, CONTEXT, options());
+        await provider.deleteKey?.(keyId, options());
+        await expect(provider.deleteKey?.(keyId, options())).resolves.toBeUndefined();
+        const gone = failure('kms-key-not-found');
+        await expect(provider.describeKey(keyId, options())).rejects.toEqual(gone);
+        await expect(provider.generateDataKey(keyId, CONTEXT, options())).rejects.toEqual(gone);
+        await expect(provider.decryptDataKey(keyId, after.ciphertext, CONTEXT, undefined, options())).rejects.toEqual(
+          gone,
+        );
+        expect((await provider.listKeys?.(keyId, undefined, 10, options()))?.keys ?? []).toEqual([]);
+        await provider.createKey?.(keyId, options());
+        for (const { ciphertext, keyVersion } of [before, after]) {
+          await expect(provider.decryptDataKey(keyId, ciphertext, CONTEXT, keyVersion, options())).rejects.toEqual(
+            failure('kms-invalid-ciphertext'),
+          );
+        }
+        expect(await provider.decryptDataKey(other, kept.ciphertext, CONTEXT, kept.keyVersion, options())).toEqual(
+          kept.plaintext,
+        );
       });
     }
 

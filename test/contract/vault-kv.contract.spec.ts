@@ -14,6 +14,7 @@ describeKmsProvider('Vault KV version 2, AppRole with a policy', CAPABILITIES, a
   fake.putPolicy('keys', {
     'secret/data/strongroom/keys/*': ['read', 'create', 'update'],
     'secret/metadata/strongroom/keys/': ['list'],
+    'secret/metadata/strongroom/keys/*': ['list', 'delete'],
   });
   const { roleId, secretId } = fake.createRole({ policies: ['default', 'keys'] });
   const values = { ...DEFAULTS, endpoint: fake.url, auth_approle_id: roleId, auth_approle_secret: secretId };

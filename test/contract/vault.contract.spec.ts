@@ -56,7 +56,7 @@ describeKmsProvider('Vault, keys without derivation', CAPABILITIES, () =>
 
 describeKmsProvider('Vault, AppRole, namespace and a mount of its own', CAPABILITIES, () =>
   subject({ namespace: 'team-a', mounts: ['keys/objects'] }, true, (fake) => {
-    fake.putPolicy('objects', { 'keys/objects/*': ['create', 'read', 'update', 'list'] });
+    fake.putPolicy('objects', { 'keys/objects/*': ['create', 'read', 'update', 'delete', 'list'] });
     const { roleId, secretId } = fake.createRole({ policies: ['default', 'objects'], ttl: 3600 });
     return new VaultProvider(
       'vault:contract',

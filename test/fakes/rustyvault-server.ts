@@ -147,6 +147,9 @@ class RustyVaultServer implements FakeRustyVault {
       case 'POST':
         this.kv.write(path, body);
         return undefined;
+      case 'DELETE':
+        this.kv.remove(path);
+        return undefined;
       case 'LIST':
         return logical({ keys: this.kv.list(path) });
       default:

@@ -528,7 +528,9 @@ class VaultServer implements FakeVault {
     }
     const isList = request.method === 'LIST' || (request.method === 'GET' && request.query.get('list') !== null);
     const [part, path] = splitKvPath(engine, request.path.slice(mount.length + 1));
-    if (part !== (isList && engine.version === '2' ? 'metadata' : 'data')) {
+    // Of version 2 a DELETE of `data/` leaves older versions, one of `metadata/` nothing.
+    const ofAllVersions = isList || request.method === 'DELETE';
+    if (part !== (ofAllVersions && engine.version === '2' ? 'metadata' : 'data')) {
       throw new VaultFault(404, []);
     }
     if (isList) {
@@ -539,10 +541,15 @@ class VaultServer implements FakeVault {
       }
       return success({ keys });
     }
-    allow(request, 'GET', 'POST', 'PUT');
+    allow(request, 'GET', 'POST', 'PUT', 'DELETE');
     if (request.method === 'GET') {
       this.authorise(token, request.path, 'read');
       return success(engine.read(path));
+    }
+    if (request.method === 'DELETE') {
+      this.authorise(token, request.path, 'delete');
+      engine.remove(path);
+      return { status: 204 };
     }
     this.authorise(token, request.path, engine.paths().includes(path) ? 'update' : 'create');
     const written = engine.write(path, request.body);

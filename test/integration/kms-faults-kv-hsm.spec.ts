@@ -222,6 +222,15 @@ describe('faults of a KV engine and of an HSM, as clients of the store see them'
   (library === undefined ? describe.skip : describe)('pkcs11', () => {
     it('finds out that a wrapped key was tampered with', () => expectTamperingFound('pkcs11'));
 
+    it('has the key disabled here, as an HSM cannot: refused by name until it is enabled', () =>
+      expectOutage(
+        'pkcs11',
+        'disabled',
+        DISABLED,
+        () => manage('pkcs11', 'enable'),
+        () => manage('pkcs11', 'disable'),
+      ));
+
     it('loses the token: 503, nothing stored, well again when it is back', async () => {
       const tokens = `${hsm!.directory}/tokens`;
       await expectOutage(

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../../common/audit-trail';
 import type { EncryptionContext } from '../../common/encryption-context';
-import { KmsError } from '../../kms/kms-error';
 import { KeyNotes, type KeyNote } from '../../kms/key-notes.repository';
 import { KmsService, type KmsKey } from '../../kms/kms.service';
 import { KeyUsageService } from '../../object-storage/key-usage.service';
@@ -118,11 +117,11 @@ export class KeyLifecycleService {
    * how data is shredded on purpose. What would be lost goes into the audit log.
    *
    * @param days 7 to 30
-   * @param confirmed the id of the key, where the caller has seen the impact and wants it
+   * @param confirmed the id of the key or its full reference, where the caller has seen the impact and wants it
    * @throws AdminError `KeyStillReferenced`; KmsError `kms-unsupported`, `kms-key-not-found`, `kms-invalid-request`
    */
   async scheduleDeletion(
-    reference: string,
+    keyReference: string,
     days: number,
     confirmed: string | undefined,
   ): Promise<{ readonly key: KeyDetails; readonly impact: KeyImpact }> {
@@ -131,8 +130,7 @@ export class KeyLifecycleService {
         { field: 'pending_window_in_days', message: `must be ${MIN_DAYS} to ${MAX_DAYS}` },
       ]);
     }
-    const impact = await this.impact(reference);
-    this.requireDeletable(impact.kms);
+    const impact = await this.impact(keyReference);
     const { objects, bytes, uploads, bucketDefaults } = impact.usage;
     annotateAudit({
       kms: impact.kms,
@@ -145,10 +143,12 @@ export class KeyLifecycleService {
         days: String(days),
       },
     });
-    if (impact.references.length > 0 && confirmed !== impact.keyId) {
+    const reference = `${impact.kms}/${impact.keyId}`;
+    const isConfirmed = confirmed === impact.keyId || confirmed === reference;
+    if (impact.references.length > 0 && !isConfirmed) {
       throw stillReferenced(impact);
     }
-    const key = await this.kms.scheduleKeyDeletion(`${impact.kms}/${impact.keyId}`, days);
+    const key = await this.kms.scheduleKeyDeletion(reference, days, isConfirmed);
     return { key: await this.withNote(key), impact };
   }
 
@@ -246,15 +246,6 @@ export class KeyLifecycleService {
 
   private isServiceDefault(kms: string, keyId: string): boolean {
     return this.kms.status().some((target) => target.isDefault && target.kms === kms && target.defaultKeyId === keyId);
-  }
-
-  private requireDeletable(kms: string): void {
-    const target = this.kms.status().find((each) => each.kms === kms);
-    if (target?.capabilities?.scheduleDeletion === false) {
-      throw new KmsError('kms-unsupported', `A KMS of type ${target.type} cannot schedule deletions from here`, {
-        remedy: 'Use the tools of the KMS itself.',
-      });
-    }
   }
 }
 

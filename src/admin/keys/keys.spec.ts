@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import request, { type Test } from 'supertest';
+import { startVaultServer } from '../../../test/fakes/vault-server';
 import { ROOT_PASSWORD, ROOT_USER, startAdminApp, type AdminApp } from '../../../test/support/admin-app';
 import { BucketService } from '../../object-storage/bucket.service';
 
@@ -76,6 +77,28 @@ describe('the life of a key', () => {
     await call('delete', `${KEYS}/ending/deletion`).expect(400);
   });
 
+  it('is disabled, enabled and deleted from here where the KMS has no such states', async () => {
+    const vault = await startVaultServer();
+    await call('post', '/minio/admin/v3/config/kms_vault/stateless')
+      .send({ endpoint: vault.url, token: vault.rootToken, key_name: 'theirs', create_key: true, enabled: true })
+      .expect(200);
+    const path = `${KEYS}/${encodeURIComponent('vault:stateless/theirs')}`;
+    const kept = { key_id: 'theirs', kms: 'vault:stateless', state_kept_here: true };
+    expect((await call('post', `${path}/disable`).expect(200)).body).toMatchObject({ ...kept, state: 'disabled' });
+    await call('post', `${path}/rotate`).expect(409);
+    expect((await call('post', `${path}/enable`).expect(200)).body).not.toHaveProperty('state_kept_here');
+    for (const days of [6, 31]) {
+      await call('post', `${path}/deletion`).send({ pending_window_in_days: days }).expect(400);
+    }
+    const { body } = await call('post', `${path}/deletion`)
+      .send({ pending_window_in_days: 30, confirm_key_id: 'vault:stateless/theirs' })
+      .expect(200);
+    expect(body.key).toMatchObject({ ...kept, state: 'pending-deletion', deletion_date: expect.any(String) });
+    await call('post', `${path}/enable`).expect(409);
+    expect((await call('delete', `${path}/deletion`).expect(200)).body).toMatchObject({ ...kept, state: 'disabled' });
+    await vault.close();
+  });
+
   it('is not deleted while a bucket names it, unless its id is repeated', async () => {
     await call('post', KEYS).send({ key_id: 'named' }).expect(201);
     const buckets = admin.app.get(BucketService, { strict: false });
@@ -94,7 +117,9 @@ describe('the life of a key', () => {
       remedy: expect.stringContaining('confirm_key_id'),
     });
     expect((await call('get', `${KEYS}/named`)).body.state).toBe('enabled');
-    const { body: done } = await call('post', `${KEYS}/named/deletion`).send({ confirm_key_id: 'named' }).expect(200);
+    const { body: done } = await call('post', `${KEYS}/named/deletion`)
+      .send({ confirm_key_id: 'builtin:default/named' })
+      .expect(200);
     expect(done.key.state).toBe('pending-deletion');
     await buckets.setEncryption('photos', null);
   });

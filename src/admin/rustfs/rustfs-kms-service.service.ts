@@ -149,16 +149,18 @@ export class RustfsKmsService {
   }
 }
 
+/** What can be done from here, be it that this store keeps states which the KMS does not have. */
 function capabilitiesOf({ type, capabilities }: KmsTargetStatus): Record<string, boolean> {
+  const deletes = capabilities?.deleteKey === true;
   return {
     encrypt: true,
     decrypt: true,
     generate_data_key: true,
-    enable_disable: capabilities?.enableDisable === true,
+    enable_disable: true,
     rotate: capabilities?.rotateKey === true,
     versioning: capabilities?.keyVersions === true,
-    schedule_deletion: capabilities?.scheduleDeletion === true,
-    physical_delete: capabilities?.scheduleDeletion === true && type !== 'aws',
+    schedule_deletion: capabilities?.scheduleDeletion === true || deletes,
+    physical_delete: deletes || (capabilities?.scheduleDeletion === true && type !== 'aws'),
     rewrap: capabilities?.rewrap === true,
     // Descriptions and tags are kept beside the KMS.
     update_key_metadata: true,

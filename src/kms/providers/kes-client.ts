@@ -33,6 +33,11 @@ export class KesClient {
     return this.send('PUT', path, body, signal);
   }
 
+  /** @throws KmsError */
+  async delete(path: string, signal: AbortSignal): Promise<KesObject> {
+    return this.send('DELETE', path, undefined, signal);
+  }
+
   async close(): Promise<void> {
     await this.transport.close();
   }

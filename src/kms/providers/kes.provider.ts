@@ -18,6 +18,7 @@ import {
   capabilities,
   contextBytes,
   describeListed,
+  ifThere,
   impossibleKeyName,
   isKind,
   momentOf,
@@ -33,7 +34,7 @@ const DESCRIBE_AT_ONCE = 8;
  */
 export class KesProvider implements KmsProvider {
   readonly type = 'kes';
-  readonly capabilities = capabilities('createKey', 'importKey', 'listKeys', 'bindsContext');
+  readonly capabilities = capabilities('createKey', 'importKey', 'listKeys', 'deleteKey', 'bindsContext');
   readonly defaultKeyId: string;
   private readonly client: KesClient;
 
@@ -145,6 +146,13 @@ export class KesProvider implements KmsProvider {
       keys.push(...(await Promise.all(some.map((name) => describeListed(name, this.describeKey(name, options))))));
     }
     return { keys, nextMarker: page.nextMarker };
+  }
+
+  async deleteKey(keyId: string, { signal }: CallOptions): Promise<void> {
+    this.checkName(keyId);
+    await ifThere(this.client.delete(`/v1/key/delete/${keyId}`, signal)).catch((error: unknown) => {
+      throw withPermissionRemedy(error, () => `Allow /v1/key/delete/${keyId} in the policy of the identity.`);
+    });
   }
 
   /** The permission to create does not include the one to describe. */

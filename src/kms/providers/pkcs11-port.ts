@@ -28,6 +28,7 @@ export interface Pkcs11Calls {
   list: { readonly ask: object; readonly answer: readonly string[] };
   create: { readonly ask: { readonly label: string }; readonly answer: readonly Pkcs11KeyVersion[] };
   rotate: { readonly ask: { readonly label: string }; readonly answer: readonly Pkcs11KeyVersion[] };
+  destroy: { readonly ask: { readonly label: string }; readonly answer: null };
   /** Finalizes and initializes the library, with which all sessions of the process end. */
   restart: { readonly ask: object; readonly answer: null };
   /** Closes the session; the thread ends after it. */

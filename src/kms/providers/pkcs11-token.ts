@@ -111,6 +111,14 @@ export class Pkcs11Token {
     return this.describe(label);
   }
 
+  destroy(label: string): null {
+    return this.session.run((session) => {
+      this.known.delete(label);
+      find(session, label).forEach((key) => session.library.C_DestroyObject(session.handle, key));
+      return null;
+    });
+  }
+
   private latest(session: OpenSession, label: string): KeyObject {
     const latest = this.keysOf(session, label).at(-1);
     if (!latest) {

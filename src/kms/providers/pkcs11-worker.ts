@@ -20,6 +20,7 @@ const HANDLERS: Handlers = {
   list: () => token.list(),
   create: ({ label }) => token.create(label),
   rotate: ({ label }) => token.rotate(label),
+  destroy: ({ label }) => token.destroy(label),
   restart: () => {
     token.session.restartLibrary();
     return null;

@@ -21,7 +21,14 @@ import { capabilities } from './provider-parts';
  */
 export class Pkcs11Provider implements KmsProvider {
   readonly type = 'pkcs11';
-  readonly capabilities = capabilities('createKey', 'listKeys', 'rotateKey', 'bindsContext', 'keyVersions');
+  readonly capabilities = capabilities(
+    'createKey',
+    'listKeys',
+    'rotateKey',
+    'deleteKey',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly defaultKeyId: string;
   private readonly client: Pkcs11Client;
 
@@ -100,6 +107,11 @@ export class Pkcs11Provider implements KmsProvider {
   /** Makes a further key object of the same label, which wraps from now on; the older ones still unwrap. */
   async rotateKey(keyId: string, { signal }: CallOptions): Promise<KeyDescription> {
     return describe(keyId, await this.client.call('rotate', { label: this.labelOf(keyId) }, signal));
+  }
+
+  /** Destroys all key objects of the label. */
+  async deleteKey(keyId: string, { signal }: CallOptions): Promise<void> {
+    await this.client.call('destroy', { label: this.labelOf(keyId) }, signal);
   }
 
   private labelOf(keyId: string): string {

@@ -12,6 +12,7 @@ const NOTHING: KmsCapabilities = {
   rotateKey: false,
   enableDisable: false,
   scheduleDeletion: false,
+  deleteKey: false,
   rewrap: false,
   bindsContext: false,
   keyVersions: false,

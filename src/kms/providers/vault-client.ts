@@ -66,6 +66,11 @@ export class VaultClient {
     return this.answer(this.vault.write(path, data, this.options(call)));
   }
 
+  /** @throws KmsError */
+  async delete(path: string, call: VaultCall): Promise<VaultObject> {
+    return this.answer(this.vault.delete(path, this.options(call)));
+  }
+
   /** The health document; Vault's state is in its members, whatever the HTTP status. @throws KmsError */
   async health(signal: AbortSignal): Promise<VaultObject> {
     const health = await this.read('sys/health', { signal, rootNamespace: true });

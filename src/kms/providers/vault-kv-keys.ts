@@ -78,6 +78,14 @@ export class VaultKvKeys {
     await this.replace({ ...key, enabled }, signal);
   }
 
+  /** Destroys all material first, so that a key half destroyed is still found, and destroyed, by its name. @throws KmsError */
+  async destroy(keyId: string, signal: AbortSignal): Promise<void> {
+    for (const materialId of await this.store.list(`${this.prefix}/${keyId}`, signal)) {
+      await this.store.destroy(this.materialPath(keyId, materialId), signal);
+    }
+    await this.store.destroy(`${this.prefix}/${keyId}`, signal);
+  }
+
   /** @throws KmsError */
   async names(signal: AbortSignal): Promise<string[]> {
     return this.store.list(this.prefix, signal);

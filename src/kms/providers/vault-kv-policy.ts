@@ -27,6 +27,12 @@ export function vaultKvPolicyRemedy(settings: PolicySettings, version = settings
   return `Attach a policy like this to the token or role:\n${rules.join('\n')}`;
 }
 
+/** What to do when permission to delete a key is missing. It is no part of the policy, for few stores need it. */
+export function vaultKvDeletionRemedy({ mountPath, keyPrefix }: PolicySettings, version: KvVersion): string {
+  const path = version === '2' ? `${mountPath}/metadata/${keyPrefix}/*` : `${mountPath}/${keyPrefix}/*`;
+  return `Add this to the policy of the token or role:\n${rule(path, ['list', 'delete'])}`;
+}
+
 function rule(path: string, capabilities: readonly string[]): string {
   return `path "${path}" {\n  capabilities = [${capabilities.map((name) => `"${name}"`).join(', ')}]\n}`;
 }

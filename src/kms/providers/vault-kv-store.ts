@@ -70,6 +70,12 @@ export class VaultKvStore {
     }
   }
 
+  /** Removes a value with all its versions; one that is not there is as good as removed. @throws KmsError */
+  async destroy(path: string, signal: AbortSignal): Promise<void> {
+    const versioned = (await this.version(signal)) === '2';
+    await this.session.delete(this.path('metadata', path, versioned), signal);
+  }
+
   /** Names directly below a path, without folders. @throws KmsError */
   async list(path: string, signal: AbortSignal): Promise<string[]> {
     const versioned = (await this.version(signal)) === '2';

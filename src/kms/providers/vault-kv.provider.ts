@@ -26,7 +26,7 @@ import { VaultAuth } from './vault-auth';
 import { VaultClient } from './vault-client';
 import { testVaultKvConnection } from './vault-kv-connection-test';
 import { MATERIAL_ID_BYTES, VaultKvKeys, type KvKey, type KvKeyVersion } from './vault-kv-keys';
-import { vaultKvPolicyRemedy } from './vault-kv-policy';
+import { vaultKvDeletionRemedy, vaultKvPolicyRemedy } from './vault-kv-policy';
 import { KV_KEY_NAME, type VaultKvSettings } from './vault-kv-settings';
 import { VaultKvStore } from './vault-kv-store';
 import { VaultSession } from './vault-session';
@@ -50,6 +50,7 @@ export class VaultKvProvider implements KmsProvider {
     'listKeys',
     'rotateKey',
     'enableDisable',
+    'deleteKey',
     'bindsContext',
     'keyVersions',
   );
@@ -179,6 +180,16 @@ export class VaultKvProvider implements KmsProvider {
     const key = await this.key(keyId, options.signal);
     await this.guarded(() => this.keys.setEnabled(key, enabled, options.signal));
     return this.describeKey(keyId, options);
+  }
+
+  async deleteKey(keyId: string, { signal }: CallOptions): Promise<void> {
+    this.checkName(keyId);
+    const version = await this.store.version(signal);
+    await this.keys.destroy(keyId, signal).catch((error: unknown) => {
+      throw withPermissionRemedy(error, () => vaultKvDeletionRemedy(this.settings, version));
+    });
+    this.descriptions.delete(keyId);
+    this.materials.clear();
   }
 
   private async insert(keyId: string, material: Buffer, options: CallOptions): Promise<KeyDescription> {

@@ -63,6 +63,15 @@ export function vaultPolicy(settings: PolicySettings): string {
     .join('\n');
 }
 
+/** What to do when permission to delete a key is missing. It is no part of the policy, for few stores need it. */
+export function vaultDeletionRemedy({ mountPath }: Pick<PolicySettings, 'mountPath'>, keyName: string): string {
+  const key = `${mountPath}/keys/${keyName}`;
+  return (
+    'Add this to the policy of the token or role:\n' +
+    `path "${key}" {\n  capabilities = ["read", "delete"]\n}\npath "${key}/config" {\n  capabilities = ["update"]\n}`
+  );
+}
+
 /** What to do when permission is missing. */
 export function vaultPolicyRemedy(settings: PolicySettings): string {
   return `Attach a policy like this to the token or role:\n${vaultPolicy(settings)}`;

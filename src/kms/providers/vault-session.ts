@@ -41,6 +41,11 @@ export class VaultSession {
     return this.authorised((token) => this.client.write(path, data, { token, signal }));
   }
 
+  /** @throws KmsError */
+  async delete(path: string, signal: AbortSignal): Promise<void> {
+    await this.authorised((token) => this.client.delete(path, { token, signal }));
+  }
+
   private async authorised(work: (token: string) => Promise<VaultObject>): Promise<VaultObject> {
     const token = await this.auth.token();
     try {

@@ -27,7 +27,7 @@ import { objectOf, textOf, VaultClient, type VaultObject } from './vault-client'
 import { testVaultConnection } from './vault-connection-test';
 import { vaultError } from './vault-errors';
 import { readVaultKey, type VaultKey } from './vault-key';
-import { vaultPolicyRemedy } from './vault-policy';
+import { vaultDeletionRemedy, vaultPolicyRemedy } from './vault-policy';
 import { VaultSession } from './vault-session';
 import { TRANSIT_KEY_NAME, type VaultSettings } from './vault-settings';
 
@@ -49,7 +49,15 @@ interface CachedKey {
  */
 export class VaultProvider implements KmsProvider {
   readonly type = 'vault';
-  readonly capabilities = capabilities('createKey', 'listKeys', 'rotateKey', 'rewrap', 'bindsContext', 'keyVersions');
+  readonly capabilities = capabilities(
+    'createKey',
+    'listKeys',
+    'rotateKey',
+    'deleteKey',
+    'rewrap',
+    'bindsContext',
+    'keyVersions',
+  );
   readonly batchSize = 100;
   readonly defaultKeyId: string;
   private readonly client: VaultClient;
@@ -205,6 +213,21 @@ export class VaultProvider implements KmsProvider {
     await this.describeKey(keyId, options);
     await this.session.write(`${this.path('keys', keyId)}/rotate`, {}, options.signal);
     return this.describeKey(keyId, options);
+  }
+
+  /** Vault deletes only keys of which that is allowed, which is why the permission to configure the key is needed too. */
+  async deleteKey(keyId: string, { signal }: CallOptions): Promise<void> {
+    this.checkName(keyId);
+    this.keys.delete(keyId);
+    const path = this.path('keys', keyId);
+    try {
+      if (await ifThere(this.session.read(path, signal))) {
+        await this.session.write(`${path}/config`, { deletion_allowed: true }, signal);
+        await this.session.delete(path, signal);
+      }
+    } catch (error) {
+      throw withPermissionRemedy(error, () => vaultDeletionRemedy(this.settings, keyId));
+    }
   }
 
   private async writeBatch(
