@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService } from '../identity/identity.service';
 import { ANONYMOUS } from '../identity/identity.types';
-import { expandAcl, IMAGE_BUILDER, isPublicAcl } from '../object-storage/access-control';
+import { aclsEnabled, expandAcl, IMAGE_BUILDER, isPublicAcl } from '../object-storage/access-control';
 import {
   ACL_GROUPS,
   type AccessControlList,
@@ -12,7 +12,7 @@ import {
 import { BucketAccessReader } from './bucket-access-reader';
 import type { ListedResource } from './acl-permissions';
 import { readAccessControlPolicy } from './documents/access-control-policy';
-import { namedAcl, type NamedAcl, type NamedGrant, type NamedGrantee } from './headers/acl-headers';
+import { carriesAcl, namedAcl, type NamedAcl, type NamedGrant, type NamedGrantee } from './headers/acl-headers';
 import type { S3Call } from './s3-call';
 import { invalidArgument, S3Error } from './s3-error';
 
@@ -44,12 +44,12 @@ export class AclRequests {
    *   `MissingSecurityHeader` for neither, `AccessDenied` for a document that names another owner
    */
   async toBeSet(call: S3Call, resource: ListedResource): Promise<AclRequest> {
-    const named = namedAcl(call.headers);
     const body = await call.body.readOptional(MAX_DOCUMENT_BYTES);
+    if (body.length > 0 && carriesAcl(call.headers)) {
+      throw new S3Error('UnexpectedContent');
+    }
+    const named = namedAcl(call.headers);
     if (named !== undefined) {
-      if (body.length > 0) {
-        throw new S3Error('UnexpectedContent');
-      }
       return this.#accept(call, named, [resource.owner]);
     }
     if (body.length === 0) {
@@ -70,6 +70,10 @@ export class AclRequests {
   async #accept(call: S3Call, named: NamedAcl, known: readonly string[]): Promise<AclRequest> {
     const access = await this.access.of(call, call.bucket);
     const ids = access === undefined ? known : [...known, access.owner];
+    // What no list may say here is refused before anybody is looked up.
+    if (access !== undefined && !aclsEnabled(access) && 'grants' in named && namesOthers(named.grants, access.owner)) {
+      throw new S3Error('AccessControlListNotSupported');
+    }
     const request = 'canned' in named ? named : { grants: await this.#resolve(named.grants, ids) };
     if (access?.block.BlockPublicAcls === true && isPublicAcl(expandAcl(request, '', ''))) {
       throw new S3Error('AccessDenied', 'The public access block of the bucket refuses public ACLs.');
@@ -107,6 +111,11 @@ export class AclRequests {
       }
     }
   }
+}
+
+/** Addresses may be the owner's own, which only a look-up can tell. */
+function namesOthers(grants: readonly NamedGrant[], owner: string): boolean {
+  return grants.some(({ grantee }) => grantee.kind !== 'emailAddress' && grantee.value !== owner);
 }
 
 /** Whoever may be named again because the list as it is names them. */

@@ -285,6 +285,60 @@ describe('what AWS documents', () => {
     expect(code(await raw(method, path, headers, body))).toBe(expected);
   });
 
+  it.each<[string, string, string, Record<string, string>, string]>([
+    ['There is no such thing as the ?versions sub-resource for a key', 'GET', '/x?versions', {}, ''],
+    ['Key is not expected for the GET method ?uploads subresource', 'GET', '/x?uploads', {}, ''],
+    ['You can only specify a copy source header for copy requests.', 'GET', '/x', { 'x-amz-copy-source': 'b/k' }, ''],
+    ['Invalid copy source encoding', 'PUT', '/x', { 'x-amz-copy-source': 'bucket/%ZZ' }, ''],
+    ['Invalid copy source bucket name', 'PUT', '/x', { 'x-amz-copy-source': '192.168.1.1/x' }, ''],
+    ['Invalid copy source object key', 'PUT', '/x', { 'x-amz-copy-source': 'bucket/' }, ''],
+    ['Request body is empty.', 'PUT', '?object-lock', {}, ''],
+    ['Argument maxKeys must be an integer between 0 and 2147483647', 'GET', '?max-keys=-5', {}, ''],
+    ['Object tags cannot be greater than 10', 'PUT', '/x', { 'x-amz-tagging': [...'abcdefghijk'].join('&') }, ''],
+    [
+      'Invalid Base64 or multiple checksums present in request',
+      'POST',
+      '/x?uploadId=none',
+      {},
+      '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag><ChecksumCRC32>no</ChecksumCRC32></Part></CompleteMultipartUpload>',
+    ],
+    [
+      'PartNumber must be &gt;= 1',
+      'POST',
+      '/x?uploadId=none',
+      {},
+      '<CompleteMultipartUpload><Part><PartNumber>0</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>',
+    ],
+  ])('says %s', async (message, method, path, headers, body) => {
+    const answer = await raw(method, `/${BUCKET}${path}`, headers, body);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toContain(`<Message>${message}</Message>`);
+  });
+
+  it('asks for a part number beside an upload, and for a boundary of forms', async () => {
+    const part = await raw('PUT', `/${BUCKET}/x?uploadId=none`, {}, 'part');
+    expect([code(part), part.headers['allow']]).toEqual(['405 MethodNotAllowed', 'DELETE, POST, GET']);
+    const form = await raw('POST', `/${BUCKET}`, { 'content-type': 'multipart/form-data' }, 'no boundary');
+    expect(code(form)).toBe('400 MalformedPOSTRequest');
+  });
+
+  it('refuses preflights that lack or misspell what they ask for, whatever the bucket', async () => {
+    const preflight = async (headers: Record<string, string>) => {
+      const answer = await fetch(`${app.target.endpoint}/not-there`, { method: 'OPTIONS', headers });
+      return [answer.status, /<Message>(.*)<\/Message>/.exec(await answer.text())?.[1]];
+    };
+    expect(await preflight({ origin: '' })).toEqual([400, 'Insufficient information. Origin request header needed.']);
+    const origin = 'https://www.example.org';
+    expect(await preflight({ origin, 'access-control-request-method': 'get' })).toEqual([
+      400,
+      'Invalid Access-Control-Request-Method: get',
+    ]);
+    expect(await preflight({ origin, 'access-control-request-method': 'GET' })).toEqual([
+      403,
+      'CORSResponse: Bucket not found',
+    ]);
+  });
+
   it('reads an empty object by its last bytes, and ignores a range with blanks', async () => {
     await put('empty', { Body: Buffer.alloc(0), ContentLength: 0 });
     expect(await raw('GET', `/${BUCKET}/empty`, { range: 'bytes=-5' })).toMatchObject({ status: 200, body: '' });

@@ -42,6 +42,10 @@ export function entryLimit(call: S3Call, parameter: 'max-keys' | 'max-uploads' |
   if (value === undefined || value === '') {
     return MAX_ENTRIES;
   }
+  if (/^-\d{1,9}$/.test(value)) {
+    const name = parameter === 'max-keys' ? 'maxKeys' : parameter;
+    throw invalidArgument(`Argument ${name} must be an integer between 0 and ${MAX_INTEGER}`, name, value);
+  }
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
   if (!(number <= MAX_INTEGER)) {
     throw invalidArgument(`Provided ${parameter} not an integer or within integer range`, parameter, value);

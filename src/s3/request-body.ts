@@ -155,7 +155,10 @@ export class RequestBody {
       case SIGNED_CHUNKS:
       case SIGNED_CHUNKS_TRAILER:
         if (signature === undefined) {
-          throw invalidArgument('A signed streaming payload needs a signed request.', 'x-amz-content-sha256', stated);
+          throw new S3Error(
+            'InvalidRequest',
+            `Anonymous requests don't support this x-amz-content-sha256 value. Please use ${UNSIGNED} or ${UNSIGNED_CHUNKS_TRAILER}.`,
+          );
         }
         return {
           chunked: true,

@@ -142,6 +142,9 @@ describe('a bucket with enforced ownership', () => {
     const grant = new PutObjectCommand({ ...at, GrantRead: `id=${guest.ownerId}` });
     expect(await outcome(guest.client.send(grant))).toBe(refused);
     expect(await outcome(guest.client.send(new PutObjectAclCommand({ ...at, ACL: 'public-read' })))).toBe(refused);
+    // Even of somebody whom nobody knows.
+    const unknown = new PutBucketAclCommand({ Bucket: 'enforced', GrantRead: 'id=nobody' });
+    expect(await outcome(landlord.client.send(unknown))).toBe(refused);
     const bucketAcl = new PutBucketAclCommand({ Bucket: 'enforced', ACL: 'public-read' });
     expect(await outcome(landlord.client.send(bucketAcl))).toBe(refused);
     expect(await outcome(create('enforced-public', undefined, 'public-read'))).toBe(
@@ -392,7 +395,8 @@ describe('access lists', () => {
     expect(await setTo([mail('nobody@example.org')])).toBe('UnresolvableGrantByEmailAddress');
     expect(await setTo([], { ID: guest.ownerId })).toBe('AccessDenied');
     expect(await outcome(landlord.client.send(new PutBucketAclCommand({ Bucket })))).toBe('MissingSecurityHeader');
-    const both = { ACL: 'private', GrantRead: `id=${guest.ownerId}` } as const;
+    // Neither is looked at while both are there.
+    const both = { ACL: 'private', GrantRead: 'nobody' } as const;
     expect(await outcome(landlord.client.send(new PutBucketAclCommand({ Bucket, ...both })))).toBe('InvalidRequest');
     const AccessControlPolicy = { Grants: [], Owner: { ID: landlord.ownerId } };
     expect(

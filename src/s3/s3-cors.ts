@@ -20,18 +20,20 @@ export class S3Cors {
   async preflight(bucket: string, key: string, headers: IncomingHttpHeaders): Promise<S3Answer> {
     const origin = headerOf(headers, 'origin');
     const method = headerOf(headers, 'access-control-request-method');
-    if (origin === undefined) {
+    if (origin === undefined || origin === '') {
       throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.');
     }
+    if (method !== undefined) {
+      assertMethod(method);
+    }
+    const asked = requestedHeaders(headers);
     const rules = await this.#rulesOf(bucket);
     if (rules === undefined || rules === 'no-bucket') {
       const message = rules === undefined ? undefined : 'CORSResponse: Bucket not found';
       throw new S3Error('AccessForbidden', message, { Method: method ?? 'OPTIONS', ResourceType: 'BUCKET' });
     }
-    if (method === undefined || !CORS_METHODS.has(method)) {
-      throw new S3Error('BadRequest', `Invalid Access-Control-Request-Method: ${method ?? 'null'}`);
-    }
-    const answer = corsHeaders(rules, { origin, method, headers: requestedHeaders(headers) });
+    assertMethod(method);
+    const answer = corsHeaders(rules, { origin, method, headers: asked });
     if (answer === undefined) {
       throw new S3Error(
         'AccessForbidden',
@@ -65,6 +67,12 @@ export class S3Cors {
       }
       throw error;
     }
+  }
+}
+
+function assertMethod(method: string | undefined): asserts method is string {
+  if (method === undefined || !CORS_METHODS.has(method)) {
+    throw new S3Error('BadRequest', `Invalid Access-Control-Request-Method: ${method ?? 'null'}`);
   }
 }
 

@@ -187,6 +187,12 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
       ArgumentValue: request.query.get('partNumber') ?? '',
     });
   }
+  if (method === 'GET' && request.resource === 'object') {
+    refuseOfBuckets(subResource);
+  }
+  if (method === 'PUT' && subResource === 'uploadId' && !request.query.has('partNumber')) {
+    throw notAllowed(method, 'UPLOAD', ['DELETE', 'POST', 'GET']);
+  }
   const candidates = INDEX.get(`${method} ${request.resource} ${subResource}`);
   if (candidates === undefined) {
     throw unroutable(method, request.resource, subResource);
@@ -194,6 +200,11 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
   for (const route of candidates) {
     const headerMatches = route.header === undefined || hasHeader(route.header);
     if (headerMatches && (route.parameter === undefined || request.query.has(route.parameter))) {
+      if (route.header !== COPY_SOURCE && hasHeader(COPY_SOURCE)) {
+        throw new S3Error('InvalidArgument', 'You can only specify a copy source header for copy requests.', {
+          ArgumentName: COPY_SOURCE,
+        });
+      }
       return route;
     }
   }
@@ -231,11 +242,25 @@ function unroutable(method: string, resource: S3Resource, subResource: string): 
   if (allowed.length === 0) {
     return new S3Error('NotImplemented');
   }
+  return notAllowed(method, resource.toUpperCase(), [...new Set(allowed)]);
+}
+
+function notAllowed(method: string, resourceType: string, allowed: readonly string[]): S3Error {
   return new S3Error('MethodNotAllowed', undefined, {
     Method: method,
-    ResourceType: resource.toUpperCase(),
-    allow: [...new Set(allowed)].join(', '),
+    ResourceType: resourceType,
+    allow: allowed.join(', '),
   });
+}
+
+/** Listings of buckets that were asked for with a key. */
+function refuseOfBuckets(subResource: string): void {
+  if (subResource === 'uploads') {
+    throw new S3Error('InvalidRequest', 'Key is not expected for the GET method ?uploads subresource');
+  }
+  if (subResource === 'versions') {
+    throw new S3Error('InvalidRequest', 'There is no such thing as the ?versions sub-resource for a key');
+  }
 }
 
 /** Routes that need a header or parameter come first, so that the plain one of the same shape is the fallback. */

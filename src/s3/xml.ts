@@ -66,9 +66,12 @@ type ParsedNode = Readonly<Record<string, unknown>>;
  *
  * @param body already limited in size by the caller
  * @param root any name will do when left out
- * @throws S3Error MalformedXML
+ * @throws S3Error MissingRequestBodyError, MalformedXML
  */
 export function parseXml(body: Buffer, root?: string): XmlElement {
+  if (body.length === 0) {
+    throw new S3Error('MissingRequestBodyError');
+  }
   let source: string;
   try {
     source = utf8.decode(body);

@@ -2,7 +2,7 @@ import { legacySignatureOf } from '../sigv2/legacy-signature';
 import type { Principal } from '../identity.types';
 import { checkSessionToken, unknownAccessKey } from '../session-token';
 import { SignatureError, signatureMismatch } from './signature-error';
-import { timestampMillis } from './signature-parameters';
+import { parseCredential, type Refusal, timestampMillis } from './signature-parameters';
 import type { CredentialLookup, VerificationPolicy } from './signature-verifier';
 import { signatureOf, signaturesEqual, signingKey } from './signing-key';
 
@@ -81,32 +81,38 @@ function versionFour(
   policy: string,
   verification: VerificationPolicy,
 ): FormCredential {
-  if (requiredField(fields, 'X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') {
-    throw new SignatureError('InvalidArgument', 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"');
+  const algorithm = requiredField(fields, 'X-Amz-Algorithm');
+  if (algorithm !== 'AWS4-HMAC-SHA256') {
+    throw refused('X-Amz-Algorithm', algorithm)('Only AWS4-HMAC-SHA256 is supported');
   }
-  const parts = requiredField(fields, 'X-Amz-Credential').split('/');
-  const [terminator, service, region, date] = parts.slice(-4).reverse();
-  const accessKeyId = parts.slice(0, -4).join('/');
-  const wellFormed = accessKeyId !== '' && terminator === 'aws4_request' && date !== undefined && /^\d{8}$/.test(date);
-  if (!wellFormed || region !== verification.region || !verification.services.includes(service ?? '')) {
-    throw new SignatureError(
-      'InvalidArgument',
-      `The X-Amz-Credential field is not of the form "<YOUR-AKID>/YYYYMMDD/${verification.region}/s3/aws4_request".`,
-    );
+  const stated = requiredField(fields, 'X-Amz-Credential');
+  const refuse = refused('x-amz-credential', stated);
+  const { accessKeyId, date, region, service } = parseCredential(stated, refuse);
+  if (region !== verification.region) {
+    throw refuse(`the region '${region}' is wrong; expecting '${verification.region}'`);
+  }
+  if (!verification.services.includes(service)) {
+    throw refuse(`incorrect service "${service}". This endpoint belongs to "${verification.services.join('", "')}".`);
   }
   const timestamp = requiredField(fields, 'X-Amz-Date');
-  if (Number.isNaN(timestampMillis(timestamp)) || !timestamp.startsWith(date)) {
-    throw new SignatureError(
-      'InvalidArgument',
-      'X-Amz-Date must be of the form "yyyyMMddTHHmmssZ" and fit the credential.',
+  if (Number.isNaN(timestampMillis(timestamp))) {
+    throw refused('X-Amz-Date', timestamp)('X-Amz-Date must be formated via ISO8601 Long format');
+  }
+  if (!timestamp.startsWith(date)) {
+    throw refuse(
+      `Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`,
     );
   }
   return {
     version: 4,
     accessKeyId,
     signature: requiredField(fields, 'X-Amz-Signature'),
-    expected: (secret) => signatureOf(signingKey(secret, date, region, service ?? '', accessKeyId), policy),
+    expected: (secret) => signatureOf(signingKey(secret, date, region, service, accessKeyId), policy),
   };
+}
+
+function refused(name: string, value: string): Refusal {
+  return (message) => new SignatureError('InvalidArgument', message, { ArgumentName: name, ArgumentValue: value });
 }
 
 function versionTwo(fields: ReadonlyMap<string, string>, policy: string): FormCredential {

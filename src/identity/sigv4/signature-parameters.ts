@@ -80,10 +80,14 @@ function fromHeader(authorization: string, headers: RequestHeaders): SignaturePa
     if (scheme === 'AWS' || scheme.startsWith('AWS4-')) {
       throw unsupportedMechanism();
     }
+    if (blank < 0) {
+      // What has no scheme may be a secret as a whole, and is not repeated.
+      const message = "Authorization header is invalid -- one and only one ' ' (space) required.";
+      throw new SignatureError('InvalidArgument', message, { ArgumentName: 'Authorization' });
+    }
     throw new SignatureError('InvalidArgument', 'Unsupported Authorization Type', {
       ArgumentName: 'Authorization',
-      // What has no scheme may be a secret as a whole.
-      ...(blank < 0 ? {} : { ArgumentValue: scheme }),
+      ArgumentValue: scheme,
     });
   }
   const fields = new Map<string, string>();
@@ -99,7 +103,9 @@ function fromHeader(authorization: string, headers: RequestHeaders): SignaturePa
   const signature = fields.get('Signature');
   if (credential === undefined || signedHeaders === undefined || signature === undefined) {
     throw malformedHeader(
-      'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
+      fields.size < 3
+        ? 'the authorization header requires three components: Credential, SignedHeaders, and Signature.'
+        : `missing ${['Credential', 'SignedHeaders', 'Signature'].find((name) => !fields.has(name))}.`,
     );
   }
   if (!SIGNATURE.test(signature)) {
@@ -156,9 +162,11 @@ function fromQuery(query: ReadonlyMap<string, string>): SignatureParameters {
   };
 }
 
-type Refusal = (message: string) => SignatureError;
+/** Makes the error of a fault, of which the message tells. */
+export type Refusal = (message: string) => SignatureError;
 
-function parseCredential(
+/** Reads a credential with its scope. */
+export function parseCredential(
   credential: string,
   refuse: Refusal,
 ): Pick<SignatureParameters, 'accessKeyId' | 'date' | 'region' | 'service'> {

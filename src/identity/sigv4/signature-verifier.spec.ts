@@ -227,6 +227,15 @@ describe('verifySignature', () => {
     expect(await kindOf(changed('AWS AKIAIOSFODNN7EXAMPLE:c2lnbmF0dXJl'))).toBe('InvalidRequest');
     expect(await kindOf(changed('Basic dXNlcjpwYXNz'))).toBe('InvalidArgument');
     expect(await kindOf(changed('AWS4-HMAC-SHA256 nonsense'))).toBe('AuthorizationHeaderMalformed');
+    const refusal = (value: string) => verifySignature(changed(value), POLICY, lookup, NOW);
+    await expect(refusal(authorization.replace('Credential', 'Name'))).rejects.toThrow('missing Credential.');
+    await expect(refusal(authorization.replace(/,\s*Signature=.*/, ''))).rejects.toThrow('three components');
+    // What has no scheme may be a secret as a whole, and is not repeated.
+    await expect(refusal('secret')).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      details: { ArgumentName: 'Authorization' },
+      message: expect.not.stringContaining('secret') as string,
+    });
   });
 
   it('refuses presigned validity outside one second to one week, no time at all as expired', async () => {

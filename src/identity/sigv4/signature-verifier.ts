@@ -156,7 +156,7 @@ function checkScope(parameters: SignatureParameters, policy: VerificationPolicy)
   if (!parameters.timestamp.startsWith(parameters.date)) {
     throw new SignatureError(
       kind,
-      `${subject}; Invalid credential date "${parameters.date}". It must match the date of the request.`,
+      `${subject}; Invalid credential date "${parameters.date}". This date is not the same as X-Amz-Date: "${parameters.timestamp.slice(0, 8)}".`,
     );
   }
 }

@@ -49,15 +49,15 @@ export function carriesAcl(headers: IncomingHttpHeaders): boolean {
  */
 export function namedAcl(headers: IncomingHttpHeaders): NamedAcl | undefined {
   const canned = headerOf(headers, 'x-amz-acl');
+  if (canned !== undefined && Object.keys(GRANT_HEADERS).some((name) => headers[name] !== undefined)) {
+    throw new S3Error('InvalidRequest', 'Specifying both Canned ACLs and Header Grants is not allowed');
+  }
   const grants = Object.entries(GRANT_HEADERS).flatMap(([name, permission]) => {
     const value = headerOf(headers, name);
     return value === undefined ? [] : granteesOf(name, value).map((grantee) => ({ grantee, permission }));
   });
   if (canned === undefined) {
     return grants.length === 0 ? undefined : { grants };
-  }
-  if (grants.length > 0) {
-    throw new S3Error('InvalidRequest', 'Specifying both Canned ACLs and Header Grants is not allowed');
   }
   const known = CANNED_ACLS.find((name) => name === canned);
   if (known === undefined) {

@@ -207,7 +207,8 @@ function algorithmNamed(name: string, header: string): ChecksumAlgorithm {
   return algorithm;
 }
 
-function isDigest(algorithm: ChecksumAlgorithm, value: string): boolean {
+/** Whether a text is the base64 form of a digest of this algorithm. */
+export function isDigest(algorithm: ChecksumAlgorithm, value: string): boolean {
   const digest = Buffer.from(value, 'base64');
   return digest.length === ALGORITHMS[algorithm].bytes && digest.toString('base64') === value;
 }

@@ -9,6 +9,7 @@ export type CopySource = CopyObjectCommand['source'];
 const HEADER = 'x-amz-copy-source';
 const VERSION = '?versionId=';
 const BUCKET = /^[a-z0-9][a-z0-9._-]{1,253}[a-z0-9]$/i;
+const ADDRESS = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
  * Parses x-amz-copy-source: `/bucket/key` or `bucket/key`, percent-encoded, with `+` for a space, with an optional
@@ -20,15 +21,24 @@ export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
   const mark = value.indexOf(VERSION);
   const path = (mark < 0 ? value : value.slice(0, mark)).replace(/^\//, '').replace(/^([^/]*)%2F/i, '$1/');
   const slash = path.indexOf('/');
-  try {
-    const bucket = percentDecode(path.slice(0, Math.max(slash, 0)), false);
-    const key = percentDecode(path.slice(slash + 1), true);
-    const versionId = mark < 0 ? undefined : percentDecode(value.slice(mark + VERSION.length), true);
-    if (BUCKET.test(bucket) && key !== '') {
-      return { bucket, key, versionId: versionId === '' ? undefined : versionId };
-    }
-  } catch {
-    // Falls through to the one message for every malformed source.
+  const [bucket, key, version] = decoded(
+    path.slice(0, Math.max(slash, 0)),
+    path.slice(slash + 1),
+    mark < 0 ? '' : value.slice(mark + VERSION.length),
+  );
+  if (slash < 1 || key === '') {
+    throw invalidArgument('Invalid copy source object key', HEADER, HEADER);
   }
-  throw invalidArgument('Invalid copy source object key', HEADER, HEADER);
+  if (!BUCKET.test(bucket) || ADDRESS.test(bucket)) {
+    throw invalidArgument('Invalid copy source bucket name', HEADER, value);
+  }
+  return { bucket, key, versionId: version === '' ? undefined : version };
+}
+
+function decoded(bucket: string, key: string, version: string): [string, string, string] {
+  try {
+    return [percentDecode(bucket, false), percentDecode(key, true), percentDecode(version, true)];
+  } catch {
+    throw invalidArgument('Invalid copy source encoding', HEADER, HEADER);
+  }
 }

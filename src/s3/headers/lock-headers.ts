@@ -32,7 +32,7 @@ export function lockOf(headers: IncomingHttpHeaders): ObjectLock | undefined {
     throw invalidArgument('Unknown wormMode directive.', MODE, mode);
   }
   if (hold !== undefined && hold !== 'ON' && hold !== 'OFF') {
-    throw invalidArgument('Legal Hold must be either of ON or OFF', HOLD, hold);
+    throw invalidArgument("Legal Hold must be either of 'ON' or 'OFF'", HOLD, hold);
   }
   return {
     ...(mode === undefined ? {} : { mode, until: futureDate(until ?? '', UNTIL) }),

@@ -55,7 +55,10 @@ export function checkedTags(
   reserved: string,
 ): Readonly<Record<string, string>> {
   if (pairs.length > limit) {
-    throw new S3Error('BadRequest', `There cannot be more than ${limit} tags.`);
+    throw new S3Error(
+      'BadRequest',
+      `${limit === MAX_OBJECT_TAGS ? 'Object tags' : 'Bucket tag count'} cannot be greater than ${limit}`,
+    );
   }
   const tags = new Map<string, string>();
   for (const [key, value] of pairs) {

@@ -156,7 +156,7 @@ function directive(call: S3Call, name: string): 'COPY' | 'REPLACE' {
     return 'COPY';
   }
   if (value !== 'REPLACE') {
-    throw invalidArgument('Unknown directive.', name, String(value));
+    throw invalidArgument(`Unknown ${name.split('-')[2]} directive.`, name, String(value));
   }
   return 'REPLACE';
 }

@@ -7,6 +7,7 @@ import {
   CHECKSUM_ALGORITHMS,
   checksumElement,
   checksumHeaders,
+  isDigest,
   multipartChecksum,
   objectChecksum,
   requestedType,
@@ -172,15 +173,16 @@ function completedPart(part: XmlElement): CompleteMultipartCommand['parts'][numb
   const number = part.required('PartNumber').trim();
   const partNumber = /^\d{1,5}$/.test(number) ? Number(number) : 0;
   if (partNumber < 1 || partNumber > MAX_PART_NUMBER) {
-    throw invalidArgument('PartNumber must be between 1 and 10000', 'PartNumber', number);
+    const bound = partNumber < 1 ? '>= 1' : `<= ${MAX_PART_NUMBER}`;
+    throw invalidArgument(`PartNumber must be ${bound}`, 'PartNumber', number);
   }
   const etag = unquoted(part.required('ETag'));
   const [checksum, ...others] = CHECKSUM_ALGORITHMS.flatMap((algorithm) => {
     const value = part.textOf(checksumElement(algorithm));
     return value === undefined ? [] : [{ algorithm, value }];
   });
-  if (others.length > 0) {
-    throw invalidArgument('A part can have one checksum.', 'PartNumber', number);
+  if (others.length > 0 || (checksum !== undefined && !isDigest(checksum.algorithm, checksum.value))) {
+    throw invalidArgument('Invalid Base64 or multiple checksums present in request', 'Checksum');
   }
   return { partNumber, etag, checksum };
 }
@@ -191,7 +193,8 @@ function objectSize(call: S3Call): number | undefined {
     return undefined;
   }
   if (!/^\d{1,15}$/.test(value)) {
-    throw new S3Error('InvalidRequest', 'Value for x-amz-mp-object-size header is invalid.');
+    const fault = /^-\d+$/.test(value) ? `less than zero: '${value}'` : 'invalid.';
+    throw new S3Error('InvalidRequest', `Value for x-amz-mp-object-size header is ${fault}`);
   }
   return Number(value);
 }

@@ -50,7 +50,7 @@ export class PostObjectOperations {
   ) {}
 
   private async post(call: S3Call): Promise<S3Answer> {
-    if (!/^multipart\/form-data\s*;/i.test(call.headers['content-type'] ?? '')) {
+    if (!/^multipart\/form-data\s*(;|$)/i.test(call.headers['content-type'] ?? '')) {
       throw new S3Error('PreconditionFailed', undefined, {
         Condition: 'Bucket POST must be of the enclosure-type multipart/form-data',
       });
