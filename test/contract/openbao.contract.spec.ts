@@ -5,6 +5,7 @@ import { Logger } from '@nestjs/common';
 import { generate } from 'selfsigned';
 import type { FieldValues } from '../../src/config/subsystem';
 import { DEFAULT_CALL_POLICY } from '../../src/kms/kms-call-policy';
+import type { KmsError } from '../../src/kms/kms-error';
 import { KmsTarget } from '../../src/kms/kms-target';
 import { vaultKvSettings } from '../../src/kms/providers/vault-kv-settings';
 import { VaultKvProvider } from '../../src/kms/providers/vault-kv.provider';
@@ -17,9 +18,9 @@ import { describeKmsProvider } from './kms-provider.contract';
 import { pinnedCapabilities } from './provider-pins';
 
 const CONTEXT = { bucket: 'bucket/key' };
-const EVERYTHING = `path "transit/*" { capabilities = ["create", "read", "update", "list"] }
-  path "kv/*" { capabilities = ["create", "read", "update", "list"] }
-  path "kv1/*" { capabilities = ["create", "read", "update", "list"] }`;
+const EVERYTHING = ['transit', 'kv', 'kv1']
+  .map((mount) => `path "${mount}/*" { capabilities = ["create", "read", "update", "delete", "list"] }`)
+  .join('\n');
 const TOKEN = { token_policies: ['objects'], token_ttl: '1h' };
 /** Path of the program, to run this against a cluster of it. */
 const { BAO: binary } = process.env;
@@ -118,7 +119,7 @@ if (binary === undefined) {
   describe('OpenBao cluster', () => {
     const options = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(20_000) });
 
-    it('grants by the policy of the connection test all that the connection test asks for', async () => {
+    it('grants by the policy of the connection test all that it asks for, and by that of a refusal to delete the rest', async () => {
       const policy = vaultPolicy({ mountPath: 'transit', keyName: 'exact', createKey: true });
       await bao.ask('POST', 'sys/policies/acl/exact', { policy });
       const { auth } = (await bao.ask('POST', 'auth/token/create', { policies: ['exact'], ttl: '1h' })) as {
@@ -129,6 +130,12 @@ if (binary === undefined) {
       expect(steps.filter(({ outcome }) => outcome !== 'passed')).toEqual([]);
       await provider.createKey('another', options());
       await provider.rotateKey('exact', options());
+      const refused: unknown = await provider.deleteKey('another', options()).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ kind: 'kms-access-denied' });
+      const rules = String((refused as KmsError).remedy).replace(/^.*\n/, '');
+      await bao.ask('POST', 'sys/policies/acl/exact', { policy: `${policy}\n${rules}` });
+      await provider.deleteKey('another', options());
+      await expect(provider.describeKey('another', options())).rejects.toMatchObject({ kind: 'kms-key-not-found' });
       await provider.destroy();
     });
 

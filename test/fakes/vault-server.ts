@@ -54,6 +54,8 @@ export interface Fault {
   readonly action: FaultAction;
   /** Only requests whose path (without `/v1/`) matches. */
   readonly path?: RegExp;
+  /** Only requests of this method. */
+  readonly method?: string;
   /** Number of requests it strikes; without end unless given. */
   readonly times?: number;
 }
@@ -308,7 +310,10 @@ class VaultServer implements FakeVault {
 
   /** Lets the first fitting fault strike. @returns whether the request is dealt with */
   private async strike(path: string, response: ServerResponse, request: RecordedRequest): Promise<boolean> {
-    const entry = this.faults.find(({ fault, left }) => left > 0 && (fault.path?.test(path) ?? true));
+    const entry = this.faults.find(
+      ({ fault, left }) =>
+        left > 0 && (fault.path?.test(path) ?? true) && (fault.method === undefined || fault.method === request.method),
+    );
     if (!entry) {
       return false;
     }

@@ -153,7 +153,7 @@ describe('PKCS#11 client', () => {
     const use = new Pkcs11LibraryUse();
     const now = jest.spyOn(performance, 'now').mockReturnValue(10_000);
     try {
-      const restart = (): Promise<boolean> => use.restart(use.start, () => Promise.resolve());
+      const restart = (): Promise<boolean> => use.restart(use.start, false, () => Promise.resolve());
       expect(await restart()).toBe(true);
       Array.from({ length: 3 }, () => use.judgeRestart(use.start, false));
       now.mockReturnValue(13_999);
@@ -170,7 +170,7 @@ describe('PKCS#11 client', () => {
     let order = '';
     let [finish, restarted] = [(): void => undefined, (): void => undefined];
     const first = use.call(() => new Promise<void>((resolve) => (finish = resolve)));
-    const begun = use.restart(use.start, () => {
+    const begun = use.restart(use.start, false, () => {
       order += 'restart ';
       return new Promise((resolve) => (restarted = resolve));
     });

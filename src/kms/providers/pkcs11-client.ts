@@ -5,19 +5,27 @@ import { Bulkhead } from '../bulkhead';
 import { KmsError } from '../kms-error';
 import { pkcs11Error } from './pkcs11-errors';
 import { pkcs11LibraryUse, type Pkcs11LibraryUse } from './pkcs11-library-use';
-import type { Pkcs11CallName, Pkcs11Calls, Pkcs11Request, Pkcs11Response, Pkcs11ThreadOptions } from './pkcs11-port';
+import type {
+  Pkcs11CallName,
+  Pkcs11Calls,
+  Pkcs11FaultFacts,
+  Pkcs11Request,
+  Pkcs11Response,
+  Pkcs11ThreadOptions,
+} from './pkcs11-port';
 import type { Pkcs11Settings } from './pkcs11-settings';
 import { SecretFile } from './secret-file';
 
 const QUEUE_LIMIT = 1_024;
 const CLOSE_TIME = 2_000;
+/** Others in this process have ended the library, or a thread was given up between its end and its start. */
+const ENDED = 'CKR_CRYPTOKI_NOT_INITIALIZED';
 /** What a library answers that has lost its way, or looks for tokens only when it starts. */
 const PERHAPS_BROKEN: ReadonlySet<string> = new Set([
   'CKR_GENERAL_ERROR',
   'CKR_FUNCTION_FAILED',
   'CKR_DEVICE_ERROR',
-  // A thread that was given up while it started the library anew may have left it between its end and its start.
-  'CKR_CRYPTOKI_NOT_INITIALIZED',
+  ENDED,
   'CKR_TOKEN_NOT_PRESENT',
   'CKR_TOKEN_NOT_RECOGNIZED',
   'CKR_SLOT_ID_INVALID',
@@ -99,7 +107,7 @@ export class Pkcs11Client {
   ): Promise<Pkcs11Calls[Name]['answer']> {
     const attempt = (): Promise<Pkcs11Response> => this.use.call(() => this.attempt({ call: name, ask }));
     let response = await attempt();
-    if (mayBeBroken(response) && (await this.restartLibrary())) {
+    if (mayBeBroken(response) && (await this.restartLibrary(response.fault.reason === ENDED))) {
       response = await attempt();
       this.use.judgeRestart(this.threadOf, !mayBeBroken(response));
     }
@@ -128,8 +136,8 @@ export class Pkcs11Client {
   }
 
   /** By a thread of its own, which has no session to lose. @returns whether it is worth trying again */
-  private async restartLibrary(): Promise<boolean> {
-    return this.use.restart(this.threadOf, async () => {
+  private async restartLibrary(ended: boolean): Promise<boolean> {
+    return this.use.restart(this.threadOf, ended, async () => {
       this.logger.warn(`${this.kms}: the PKCS#11 library fails; it is started anew`);
       this.retire();
       try {
@@ -231,7 +239,7 @@ export class Pkcs11Client {
   }
 }
 
-function mayBeBroken(response: Pkcs11Response): boolean {
+function mayBeBroken(response: Pkcs11Response): response is { readonly fault: Pkcs11FaultFacts } {
   return 'fault' in response && PERHAPS_BROKEN.has(response.fault.reason);
 }
 

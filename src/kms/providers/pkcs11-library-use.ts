@@ -91,11 +91,13 @@ export class Pkcs11LibraryUse {
    * Starts the library anew when nobody is in it, unless that was done a moment ago or a thread hangs in it.
    *
    * @param seen the start that was found broken
+   * @param ended whether the library says that it has been ended, so that a start disturbs nobody and is not put off
    * @param finalizeAndInitialize must not reject
    * @returns whether another start is in use now
    */
-  async restart(seen: number, finalizeAndInitialize: () => Promise<void>): Promise<boolean> {
-    if (!this.restarting && seen === this.restarts && performance.now() >= this.pausedUntil) {
+  async restart(seen: number, ended: boolean, finalizeAndInitialize: () => Promise<void>): Promise<boolean> {
+    const mayStart = ended || performance.now() >= this.pausedUntil;
+    if (!this.restarting && seen === this.restarts && mayStart) {
       this.restarting = this.restartAlone(finalizeAndInitialize).finally(() => (this.restarting = undefined));
     }
     await this.restarting;

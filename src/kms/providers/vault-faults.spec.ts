@@ -6,6 +6,7 @@ import { generate } from 'selfsigned';
 import { startVaultServer, type FakeVault } from '../../../test/fakes/vault-server';
 import type { FieldValues } from '../../config/subsystem';
 import { DEFAULT_CALL_POLICY, type CallPolicyOptions } from '../kms-call-policy';
+import type { KeyDescription } from '../kms-provider';
 import { KmsTarget } from '../kms-target';
 import { vaultSettings } from './vault-settings';
 import { VaultProvider } from './vault.provider';
@@ -116,6 +117,18 @@ describe('Vault provider under faults', () => {
       );
       await expect(rotate).rejects.toMatchObject({ kind: 'kms-unavailable' });
       expect(countOf('transit/keys/key/rotate')).toBe(1);
+    });
+
+    it('answers from a standby that lags: what was made and rotated is waited for', async () => {
+      const target = open();
+      const manage = (keyId: string, verb: 'createKey' | 'rotateKey'): Promise<KeyDescription> =>
+        target.call('create', (provider, signal) => provider[verb]!(keyId, { signal }));
+      fake.inject({ method: 'GET', path: /keys\/late$/, times: 3, action: { type: 'status', status: 404 } });
+      expect(await manage('late', 'createKey')).toMatchObject({ latestVersion: '1' });
+      const headers = { 'X-Vault-Token': fake.rootToken };
+      const text = await (await fetch(`${fake.url}/v1/transit/keys/late`, { headers })).text();
+      fake.inject({ method: 'GET', path: /keys\/late$/, times: 3, action: { type: 'answer', status: 200, text } });
+      expect(await manage('late', 'rotateKey')).toMatchObject({ latestVersion: '2' });
     });
 
     it('answers with a web page: fails closed', async () => {

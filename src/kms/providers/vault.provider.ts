@@ -11,6 +11,7 @@ import type {
   ProviderDataKey,
   ProviderWrappedKey,
 } from '../kms-provider';
+import { readAfterWrite } from './after-write';
 import { listingPage } from './key-listing';
 import {
   capabilities,
@@ -188,7 +189,7 @@ export class VaultProvider implements KmsProvider {
       throw new KmsError('kms-key-exists', `${this.kms} already has a key ${keyId}`);
     }
     await this.create(keyId, options.signal);
-    return this.describeKey(keyId, options);
+    return this.describeWritten(keyId, () => true, options);
   }
 
   async listKeys(
@@ -210,9 +211,9 @@ export class VaultProvider implements KmsProvider {
       });
     }
     // Vault answers the rotation of a missing key with 400 and nothing to tell it by.
-    await this.describeKey(keyId, options);
+    const before = await this.describeKey(keyId, options);
     await this.session.write(`${this.path('keys', keyId)}/rotate`, {}, options.signal);
-    return this.describeKey(keyId, options);
+    return this.describeWritten(keyId, ({ latestVersion }) => latestVersion !== before.latestVersion, options);
   }
 
   /** Vault deletes only keys of which that is allowed, which is why the permission to configure the key is needed too. */
@@ -228,6 +229,15 @@ export class VaultProvider implements KmsProvider {
     } catch (error) {
       throw withPermissionRemedy(error, () => vaultDeletionRemedy(this.settings, keyId));
     }
+  }
+
+  private async describeWritten(
+    keyId: string,
+    shows: (key: KeyDescription) => boolean,
+    options: CallOptions,
+  ): Promise<KeyDescription> {
+    const missing = (error: unknown): boolean => isKind(error, 'kms-key-not-found');
+    return readAfterWrite(() => this.describeKey(keyId, options), shows, missing, options.signal);
   }
 
   private async writeBatch(
@@ -311,7 +321,9 @@ export class VaultProvider implements KmsProvider {
       }
     }
     await this.create(keyId, signal);
-    return readVaultKey(this.kms, keyId, await this.session.read(this.path('keys', keyId), signal));
+    const missing = (error: unknown): boolean => isKind(error, 'kms-key-not-found');
+    const read = (): Promise<VaultObject> => this.session.read(this.path('keys', keyId), signal);
+    return readVaultKey(this.kms, keyId, await readAfterWrite(read, () => true, missing, signal));
   }
 
   private async create(keyId: string, signal: AbortSignal): Promise<void> {
