@@ -39,7 +39,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 export async function createDatabase(): Promise<string> {
   const server = runServer();
   const name = `test_${randomBytes(8).toString('hex')}`;
-  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE}`);
+  const strategy = process.env['STRONGROOM_TEST_COPY_STRATEGY'] ?? 'WAL_LOG';
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${TEMPLATE_DATABASE} STRATEGY ${strategy}`);
   return databaseUrl(server, name);
 }
 
