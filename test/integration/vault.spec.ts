@@ -25,15 +25,21 @@ interface Problem {
 
 describe('a Vault configured while the store runs', () => {
   let vault: FakeVault;
+  /** Owns database and files, which a server started again shares. */
+  let first: TestServer;
   let server: TestServer;
   let s3: S3Client;
 
   beforeAll(async () => {
-    server = await TestServer.start(OPTIONS);
+    first = await TestServer.start(OPTIONS);
+    server = first;
     s3 = server.s3();
     await s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server.terminate();
+    await first.stop();
+  });
   beforeEach(async () => {
     vault = await startVaultServer();
     vault.createKey('objects');
@@ -51,16 +57,14 @@ describe('a Vault configured while the store runs', () => {
     token: vault.rootToken,
     enabled: true,
   });
-  const put = (key: string, body: Buffer | string, more: object = {}, client = s3): Promise<object> =>
-    client.send(
-      new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: body, ServerSideEncryption: 'aws:kms', ...more }),
-    );
-  const get = async (key: string, client = s3): Promise<Buffer> => {
-    const { Body } = await client.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
+  const put = (key: string, body: Buffer | string, more: object = {}): Promise<object> =>
+    s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: key, Body: body, ServerSideEncryption: 'aws:kms', ...more }));
+  const get = async (key: string): Promise<Buffer> => {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }));
     return Buffer.from(await Body!.transformToByteArray());
   };
-  const configure = async (more: Record<string, unknown> = {}, store = server): Promise<void> => {
-    const answer = await store.admin('POST', CONFIG, { ...settings(), ...more });
+  const configure = async (more: Record<string, unknown> = {}): Promise<void> => {
+    const answer = await server.admin('POST', CONFIG, { ...settings(), ...more });
     expect(answer).toMatchObject({ status: 200, body: { propagation: { processes: 2, lagging: 0 } } });
   };
 
@@ -209,24 +213,16 @@ describe('a Vault configured while the store runs', () => {
   });
 
   it('starts, serves and takes a new configuration while the configured Vault is dead', async () => {
-    const first = await TestServer.start(OPTIONS);
-    await first.s3().send(new CreateBucketCommand({ Bucket: BUCKET }));
-    await configure({}, first);
-    await put('kept', 'kept', {}, first.s3());
-    await first.kill();
+    await configure();
+    await put('kept', 'kept');
+    await server.kill();
     await vault.close();
     const { dataDir, databaseUrl } = first;
-    const restarted = await TestServer.start({ ...OPTIONS, dataDir, databaseUrl: databaseUrl! });
-    try {
-      const client = restarted.s3();
-      await put('plain', 'x', { ServerSideEncryption: 'AES256' }, client);
-      await expect(get('kept', client)).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } });
-      const disabled = await restarted.admin('POST', CONFIG, { enabled: false });
-      expect(disabled.status).toBe(200);
-      await put('keyring', 'x', {}, client);
-    } finally {
-      await restarted.terminate();
-      await first.stop();
-    }
+    server = await TestServer.start({ ...OPTIONS, dataDir, databaseUrl: databaseUrl! });
+    s3 = server.s3();
+    await put('plain', 'x', { ServerSideEncryption: 'AES256' });
+    await expect(get('kept')).rejects.toMatchObject({ $metadata: { httpStatusCode: 503 } });
+    expect((await server.admin('POST', CONFIG, { enabled: false })).status).toBe(200);
+    await put('keyring', 'x');
   });
 });
