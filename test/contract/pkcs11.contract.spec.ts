@@ -143,13 +143,13 @@ if (library === undefined) {
     });
 
     it('is replaced when a call does not return, and callers wait no longer than the time of a call', async () => {
-      await using({ token_label: 'hangs', pin: PIN, timeout: '500ms' }, async (subject) => {
+      await using({ token_label: 'hangs', pin: PIN, timeout: '2s' }, async (subject) => {
         const { plaintext, ciphertext } = await subject.generateDataKey('default-key', CONTEXT, options());
         const stuck = hsm.threads.at(-1)!;
         const release = hsm.hang('hangs');
         await expect(subject.describeKey('default-key', options())).rejects.toMatchObject({
           kind: 'kms-timeout',
-          message: expect.stringContaining('did not return from its library within 500 ms'),
+          message: expect.stringContaining('did not return from its library within 2000 ms'),
           remedy: expect.stringContaining('HSM'),
         });
         const exit = once(stuck, 'exit');

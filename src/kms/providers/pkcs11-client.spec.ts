@@ -17,21 +17,31 @@ Logger.overrideLogger(false);
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 
 /** A thread that answers as told, or with what is thrown as its fault; opening the pipe, it hangs where nothing can interrupt it, as in a library. */
+function newThread(answers: string): Worker {
+  return new Worker(
+    `const { parentPort } = require('node:worker_threads');
+     const hang = (pipe) => require('node:fs').closeSync(require('node:fs').openSync(pipe, 'r'));
+     const answers = { close: () => null, ${answers} };
+     parentPort.on('message', ({ call, ask }) => {
+       try {
+         parentPort.postMessage({ answer: answers[call](ask) });
+       } catch (reason) {
+         parentPort.postMessage({ fault: { reason } });
+       }
+     });`,
+    { eval: true },
+  );
+}
+
 function threadOf(answers: string): StartThread {
-  return () =>
-    new Worker(
-      `const { parentPort } = require('node:worker_threads');
-       const hang = (pipe) => require('node:fs').closeSync(require('node:fs').openSync(pipe, 'r'));
-       const answers = { close: () => null, ${answers} };
-       parentPort.on('message', ({ call, ask }) => {
-         try {
-           parentPort.postMessage({ answer: answers[call](ask) });
-         } catch (reason) {
-           parentPort.postMessage({ fault: { reason } });
-         }
-       });`,
-      { eval: true },
-    );
+  return () => newThread(answers);
+}
+
+/** Threads that run already, so that what hangs is the call, and not the start of a thread on a busy machine. */
+async function runningThreads(count: number, answers: string): Promise<Worker[]> {
+  const threads = Array.from({ length: count }, () => newThread(answers));
+  await Promise.all(threads.map((thread) => once(thread, 'online')));
+  return threads;
 }
 
 describe('PKCS#11 client', () => {
@@ -51,9 +61,10 @@ describe('PKCS#11 client', () => {
   }
 
   it('sends no more threads after a few that hang, whoever asks, until one of them returns', async () => {
+    const running = await runningThreads(6, `probe: () => hang(${JSON.stringify(pipe)}), list: () => ['key']`);
     const threads: Worker[] = [];
-    const start: StartThread = (options) => {
-      threads.push(threadOf(`probe: () => hang(${JSON.stringify(pipe)}), list: () => ['key']`)(options));
+    const start: StartThread = () => {
+      threads.push(running.shift()!);
       return threads.at(-1)!;
     };
     const library = join(directory, 'hangs.so');
@@ -124,9 +135,9 @@ describe('PKCS#11 client', () => {
     const start: StartThread = (options) => {
       pins.push(options.pin);
       const fails = pins.length === 2;
-      return threadOf(`
+      return newThread(`
         list: () => ['key'], restart: () => null,
-        probe: () => { if (${fails}) throw 'CKR_GENERAL_ERROR'; return null; }`)(options);
+        probe: () => { if (${fails}) throw 'CKR_GENERAL_ERROR'; return null; }`);
     };
     const [other, failing] = [
       new Pkcs11Client('pkcs11:test', given, start),
@@ -200,13 +211,11 @@ describe('PKCS#11 client', () => {
   });
 
   it('closes although a call hangs', async () => {
-    let thread: Worker | undefined;
-    const client = new Pkcs11Client('pkcs11:test', settings(join(directory, 'closes.so'), '1s'), (options) => {
-      thread = threadOf(`probe: () => hang(${JSON.stringify(pipe)})`)(options);
-      return thread;
-    });
+    const [thread] = await runningThreads(1, `probe: () => hang(${JSON.stringify(pipe)})`);
+    const start = jest.fn(() => thread!);
+    const client = new Pkcs11Client('pkcs11:test', settings(join(directory, 'closes.so'), '1s'), start);
     const hanging = client.call('probe', {}, signal());
-    await eventually(() => expect(thread).toBeDefined());
+    await eventually(() => expect(start).toHaveBeenCalled());
     const closed = client.close();
     await expect(hanging).rejects.toMatchObject({ kind: 'kms-timeout' });
     await closed;
