@@ -197,45 +197,51 @@ describe('answers that AWS gives', () => {
   });
 
   describe('about versions', () => {
-    const VERSIONED = 'answers-versioned';
+    let bucket: string;
+    let made = 0;
     const setVersioning = (Status: 'Enabled' | 'Suspended') =>
-      s3.send(new PutBucketVersioningCommand({ Bucket: VERSIONED, VersioningConfiguration: { Status } }));
+      s3.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status } }));
 
-    beforeAll(() => s3.send(new CreateBucketCommand({ Bucket: VERSIONED })));
+    beforeEach(async () => {
+      bucket = `answers-versioned-${++made}`;
+      await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    });
 
     it('name the null version once a bucket has had versioning', async () => {
-      const get = () => s3.send(new GetObjectCommand({ Bucket: VERSIONED, Key: 'old', VersionId: 'null' }));
-      await put('old', VERSIONED);
+      const get = () => s3.send(new GetObjectCommand({ Bucket: bucket, Key: 'old', VersionId: 'null' }));
+      await put('old', bucket);
       expect((await get()).VersionId).toBeUndefined();
       await setVersioning('Suspended');
       expect((await get()).VersionId).toBe('null');
-      expect((await put('old', VERSIONED)).VersionId).toBeUndefined();
-      const copy = new CopyObjectCommand({ Bucket: VERSIONED, Key: 'copy', CopySource: `${VERSIONED}/old` });
+      expect((await put('old', bucket)).VersionId).toBeUndefined();
+      const copy = new CopyObjectCommand({ Bucket: bucket, Key: 'copy', CopySource: `${bucket}/old` });
       expect((await s3.send(copy)).VersionId).toBe('null');
     });
 
     it('refuse tags of a delete marker with the method that was used', async () => {
       await setVersioning('Enabled');
-      await put('marked', VERSIONED);
-      await s3.send(new DeleteObjectCommand({ Bucket: VERSIONED, Key: 'marked' }));
+      await put('marked', bucket);
+      await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'marked' }));
       for (const method of ['GET', 'DELETE']) {
-        expect(told(await raw(method, `/${VERSIONED}/marked?tagging`), 'Method', 'ResourceType')).toEqual([
+        expect(told(await raw(method, `/${bucket}/marked?tagging`), 'Method', 'ResourceType')).toEqual([
           '405',
           'MethodNotAllowed',
           method,
           'DeleteMarker',
         ]);
       }
-      expect(told(await raw('GET', `/${VERSIONED}/marked`))).toEqual(['404', 'NoSuchKey']);
+      expect(told(await raw('GET', `/${bucket}/marked`))).toEqual(['404', 'NoSuchKey']);
     });
 
     it('say that a bucket with versions is not empty, and that a state of versioning is missing', async () => {
-      expect(told(await raw('DELETE', `/${VERSIONED}`), 'Message')).toEqual([
+      await setVersioning('Enabled');
+      await put('version', bucket);
+      expect(told(await raw('DELETE', `/${bucket}`), 'Message')).toEqual([
         '409',
         'BucketNotEmpty',
         'The bucket you tried to delete is not empty. You must delete all versions in the bucket.',
       ]);
-      expect(told(await raw('PUT', `/${VERSIONED}?versioning`, {}, '<VersioningConfiguration/>'))).toEqual([
+      expect(told(await raw('PUT', `/${bucket}?versioning`, {}, '<VersioningConfiguration/>'))).toEqual([
         '400',
         'IllegalVersioningConfigurationException',
       ]);
@@ -243,8 +249,8 @@ describe('answers that AWS gives', () => {
 
     it('tell of versions that cannot be in a batch as of any that is not there', async () => {
       const body = '<Delete><Object><Key>a</Key><VersionId>impossible</VersionId></Object></Delete>';
-      expect(told(await raw('POST', `/${VERSIONED}?delete`, {}, body))).toEqual(['200', 'NoSuchVersion']);
-      expect(told(await raw('DELETE', `/${VERSIONED}/a?versionId=impossible`))).toEqual(['400', 'InvalidArgument']);
+      expect(told(await raw('POST', `/${bucket}?delete`, {}, body))).toEqual(['200', 'NoSuchVersion']);
+      expect(told(await raw('DELETE', `/${bucket}/a?versionId=impossible`))).toEqual(['400', 'InvalidArgument']);
     });
   });
 

@@ -141,7 +141,7 @@ describe('processes that go on', () => {
     };
     const before = await bucketsCreated();
     await running.s3().send(new CreateBucketCommand({ Bucket: 'counted' }));
-    expect(await bucketsCreated()).toBe(before + 1);
+    await eventually(async () => expect(await bucketsCreated()).toBe(before + 1));
   });
 
   it('replaces a killed worker and goes on serving', async () => {
