@@ -169,7 +169,11 @@ describe('configuration and key routes', () => {
       expect(missing).toEqual({ 'key-id': 'missing', 'encryption-error': expect.any(String) });
       await call('post', `${prefix}/kms/key/rotate?key-id=missing`).expect(404);
       await call('post', '/minio/admin/v3/kms/key/create').expect(400);
-      await call('post', `${prefix}/kms/key/disable?key-id=tenant-1`).expect(501);
+      // Vault has no such state; the store keeps it.
+      const { body: off } = await call('post', `${prefix}/kms/key/disable?key-id=tenant-1`).expect(200);
+      expect(off).toMatchObject({ kms: 'vault:default', state: 'disabled' });
+      const { body: on } = await call('post', `${prefix}/kms/key/enable?key-id=tenant-1`).expect(200);
+      expect(on.state).toBe('enabled');
     });
   });
 
