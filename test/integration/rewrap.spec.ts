@@ -1,4 +1,11 @@
-import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { startVaultServer, type FakeVault } from '../fakes/vault-server';
 import { eventually } from '../support/eventually';
 import { TestServer } from '../support/server';
@@ -19,15 +26,27 @@ const JOBS = '/api/v1/rewrap-jobs';
 describe('moving between KMSs on a running server', () => {
   let first: FakeVault;
   let second: FakeVault;
+  /** Owns database and files, which a server started again shares. */
+  let owner: TestServer;
   let server: TestServer;
   let s3: S3Client;
+  let bucket: string;
+  let buckets = 0;
+
+  beforeAll(async () => {
+    owner = await TestServer.start({ workers: 2 });
+    server = owner;
+    s3 = server.s3();
+  });
+  afterAll(async () => {
+    await server.terminate();
+    await owner.stop();
+  });
 
   beforeEach(async () => {
     [first, second] = await Promise.all([startVaultServer(), startVaultServer()]);
     first.createKey('objects');
     second.createKey('objects');
-    server = await TestServer.start({ workers: 2 });
-    s3 = server.s3();
     for (const [target, vault] of [
       ['first', first],
       ['second', second],
@@ -40,18 +59,23 @@ describe('moving between KMSs on a running server', () => {
       });
       expect(status).toBe(200);
     }
-    await s3.send(new CreateBucketCommand({ Bucket: 'bucket' }));
+    bucket = `bucket-${++buckets}`;
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   });
-
   afterEach(async () => {
-    await server.stop();
+    // Keys of these Vaults are gone with them, and so nothing is left for the next job.
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
+    const Objects = Contents.map(({ Key }) => ({ Key }));
+    await s3.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }));
+    const { body } = await server.admin<{ jobs: Job[] }>('GET', JOBS);
+    await Promise.all(body.jobs.map(({ id }) => server.admin('DELETE', `${JOBS}/${id}`)));
     await Promise.all([first.close(), second.close()]);
   });
 
   const put = (Key: string, Body: string, SSEKMSKeyId = 'vault:first/objects') =>
-    s3.send(new PutObjectCommand({ Bucket: 'bucket', Key, Body, ServerSideEncryption: 'aws:kms', SSEKMSKeyId }));
+    s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ServerSideEncryption: 'aws:kms', SSEKMSKeyId }));
   const get = async (Key: string) =>
-    (await s3.send(new GetObjectCommand({ Bucket: 'bucket', Key }))).Body!.transformToString();
+    (await s3.send(new GetObjectCommand({ Bucket: bucket, Key }))).Body!.transformToString();
   const usage = async (kms: string) => {
     const { body } = await server.admin<{ keys: { objects: number }[] }>('GET', `/api/v1/kms/usage?kms=${kms}`);
     return body.keys.reduce((sum, { objects }) => sum + objects, 0);
@@ -72,34 +96,27 @@ describe('moving between KMSs on a running server', () => {
     await eventually(async () => expect((await job()).progress.objects.done).toBeGreaterThan(20));
     await server.kill();
 
-    const { dataDir, databaseUrl } = server;
-    const restarted = await TestServer.start({ workers: 2, dataDir, databaseUrl: databaseUrl! });
-    const stopped = server;
-    server = restarted;
-    s3 = restarted.s3();
-    try {
-      const interrupted = await job();
-      expect(interrupted.state).toBe('running');
-      expect(interrupted.progress.objects.done).toBeLessThan(OBJECTS);
-      await restarted.admin('PATCH', `${JOBS}/${body.id}`, { rateLimit: null });
-      for (let index = 0; index < 20; index++) {
-        await put(`key-${index * 7}`, `overwritten ${index * 7}`, 'vault:second/objects');
-      }
-      await eventually(async () => expect((await job()).state).toBe('completed'), 60_000);
-      const { progress } = await job();
-      expect(progress.failed).toBe(0);
-      expect(progress.objects.done).toBeLessThanOrEqual(OBJECTS);
-      expect(progress.objects.done).toBeGreaterThanOrEqual(OBJECTS - 20);
-      expect(await usage('vault:first')).toBe(0);
-      expect(await usage('vault:second')).toBe(OBJECTS);
-      await first.close();
-      for (let index = 0; index < OBJECTS; index++) {
-        const overwritten = index % 7 === 0 && index < 140;
-        expect(await get(`key-${index}`)).toBe(`${overwritten ? 'overwritten' : 'content'} ${index}`);
-      }
-    } finally {
-      await restarted.terminate();
-      server = stopped;
+    const { dataDir, databaseUrl } = owner;
+    server = await TestServer.start({ workers: 2, dataDir, databaseUrl: databaseUrl! });
+    s3 = server.s3();
+    const interrupted = await job();
+    expect(interrupted.state).toBe('running');
+    expect(interrupted.progress.objects.done).toBeLessThan(OBJECTS);
+    await server.admin('PATCH', `${JOBS}/${body.id}`, { rateLimit: null });
+    for (let index = 0; index < 20; index++) {
+      await put(`key-${index * 7}`, `overwritten ${index * 7}`, 'vault:second/objects');
+    }
+    await eventually(async () => expect((await job()).state).toBe('completed'), 60_000);
+    const { progress } = await job();
+    expect(progress.failed).toBe(0);
+    expect(progress.objects.done).toBeLessThanOrEqual(OBJECTS);
+    expect(progress.objects.done).toBeGreaterThanOrEqual(OBJECTS - 20);
+    expect(await usage('vault:first')).toBe(0);
+    expect(await usage('vault:second')).toBe(OBJECTS);
+    await first.close();
+    for (let index = 0; index < OBJECTS; index++) {
+      const overwritten = index % 7 === 0 && index < 140;
+      expect(await get(`key-${index}`)).toBe(`${overwritten ? 'overwritten' : 'content'} ${index}`);
     }
   }, 120_000);
 
