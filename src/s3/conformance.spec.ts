@@ -279,6 +279,8 @@ describe('what AWS documents', () => {
     ['404 NoSuchBucket', 'PUT', '/not-there?cors', {}, '<CORSConfiguration/>'],
     ['404 NoSuchBucket', 'PUT', '/not-there?policy', {}, 'no policy'],
     ['404 NoSuchBucket', 'PUT', '/not-there/key?retention', {}, ''],
+    ['400 MalformedXML', 'PUT', `/${BUCKET}/standard?legal-hold`, {}, ''],
+    ['400 MalformedXML', 'PUT', `/${BUCKET}/standard?retention`, {}, ''],
     ['400 MalformedXML', 'PUT', `/${BUCKET}?cors`, {}, '<CORSConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?inventory&id=a`, {}, '<InventoryConfiguration/>'],
   ])('answers %s to %s %s %j', async (expected, method, path, headers, body) => {

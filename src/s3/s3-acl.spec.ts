@@ -262,6 +262,19 @@ describe('access lists', () => {
 
   beforeAll(() => create('lists', 'ObjectWriter'));
 
+  it('let anybody write, but nobody unknown begin an upload', async () => {
+    const Bucket = 'for-all';
+    const ObjectOwnership = 'ObjectWriter';
+    await landlord.client.send(new CreateBucketCommand({ Bucket, ObjectOwnership, ACL: 'public-read-write' }));
+    const send = (method: string, path: string) => fetch(`${app.target.endpoint}/${Bucket}/${path}`, { method });
+    expect((await send('PUT', 'key')).status).toBe(200);
+    const upload = await send('POST', 'key?uploads');
+    expect([upload.status, await upload.text()]).toEqual([
+      403,
+      expect.stringContaining('Anonymous users cannot initiate multipart uploads.'),
+    ]);
+  });
+
   it('give the owner of a bucket its objects, and nobody else', async () => {
     await put(landlord.client, 'lists', 'own');
     expect(await outcome(list(landlord.client, 'lists'))).toBe('ok');

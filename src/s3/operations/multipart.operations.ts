@@ -55,6 +55,9 @@ export class MultipartOperations {
   ) {}
 
   private async create(call: S3Call): Promise<S3Answer> {
+    if (call.principal.kind === 'anonymous') {
+      throw new S3Error('AccessDenied', 'Anonymous users cannot initiate multipart uploads.  Please authenticate.');
+    }
     const { headers } = call;
     refuseUnsupportedWriteHeaders(headers);
     refuseCopySourceKey(headers);

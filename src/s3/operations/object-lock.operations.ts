@@ -64,7 +64,7 @@ export class ObjectLockOperations {
   }
 
   private async putRetention(call: S3Call): Promise<S3Answer> {
-    const retention = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'Retention');
+    const retention = await lockDocument(call, 'Retention');
     const mode = retention.textOf('Mode');
     const until = retention.textOf('RetainUntilDate');
     if ((mode === undefined) !== (until === undefined) || (mode !== undefined && !isRetentionMode(mode))) {
@@ -87,13 +87,22 @@ export class ObjectLockOperations {
   }
 
   private async putLegalHold(call: S3Call): Promise<S3Answer> {
-    const status = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'LegalHold').required('Status');
+    const status = (await lockDocument(call, 'LegalHold')).required('Status');
     if (status !== 'ON' && status !== 'OFF') {
       throw new S3Error('MalformedXML');
     }
     await this.locks.setOfObject(call.bucket, entryOf(call), { legalHold: status === 'ON' }, false);
     return emptyAnswer(200);
   }
+}
+
+/** The locks of objects are where AWS does not tell an empty document from a malformed one. */
+async function lockDocument(call: S3Call, root: string): Promise<XmlElement> {
+  const body = await call.body.read(MAX_DOCUMENT_BYTES);
+  if (body.length === 0) {
+    throw new S3Error('MalformedXML');
+  }
+  return parseXml(body, root);
 }
 
 function entryOf(call: S3Call): { key: string; versionId?: string } {
