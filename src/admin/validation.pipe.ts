@@ -12,7 +12,6 @@ export function createValidationPipe(overrides: ValidationPipeOptions = {}): Val
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
     transform: true,
-    stopAtFirstError: true,
     validationError: { target: false, value: false },
     ...overrides,
     exceptionFactory: (errors) => {
@@ -25,9 +24,17 @@ export function createValidationPipe(overrides: ValidationPipeOptions = {}): Val
 
 function problemsOf(error: ValidationError, parent: string): InputProblem[] {
   const field = `${parent}${error.property}`;
-  const own = Object.entries(error.constraints ?? {}).map(([constraint, message]) => ({
+  const own = sayingMost(Object.entries(error.constraints ?? {})).map(([constraint, message]) => ({
     field,
     message: constraint === 'whitelistValidation' ? `${field} is not a known member` : message,
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => problemsOf(child, `${field}.`))];
+}
+
+/** One of the things that are wrong with a member: what is no text need not be told that it is too long. */
+function sayingMost(constraints: [string, string][]): [string, string][] {
+  return constraints
+    .filter(([name]) => name.startsWith('is'))
+    .concat(constraints)
+    .slice(0, 1);
 }

@@ -46,6 +46,13 @@ describe('the life of a key', () => {
     await call('patch', `${KEYS}/missing`).send({ description: 'x' }).expect(404);
   });
 
+  it('is refused in words about what is wrong most', async () => {
+    const { body } = await call('post', KEYS)
+      .send({ key_id: { name: 'object' } })
+      .expect(400);
+    expect(body).toMatchObject({ detail: 'key_id must be a string', problems: [{ field: 'key_id' }] });
+  });
+
   it('is imported where the KMS can, and only with 32 bytes', async () => {
     const material = randomBytes(32).toString('base64');
     const { body } = await call('post', KEYS).send({ key_id: 'imported', material }).expect(201);
