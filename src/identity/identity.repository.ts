@@ -48,6 +48,19 @@ const FIND_OWNER: Statement = {
   text: `SELECT name AS "userName" FROM iam_user WHERE owner_id = $1`,
 };
 
+const FIND_MISSING_USER: Statement = {
+  name: 'identity.find-missing-user',
+  text: `
+    SELECT asked.text AS "missing" FROM (
+      SELECT name AS text, EXISTS (SELECT FROM iam_user u WHERE u.name = asked.name) AS found
+      FROM unnest($1::text[]) AS asked (name)
+      UNION ALL
+      SELECT id, EXISTS (SELECT FROM iam_user u WHERE u.owner_id = asked.id)
+      FROM unnest($2::text[]) AS asked (id)) asked
+    WHERE NOT asked.found
+    LIMIT 1`,
+};
+
 const UPSERT_BUILTIN: Statement = {
   name: 'identity.upsert-builtin-policy',
   text: `
@@ -79,6 +92,11 @@ export class IdentityRepository {
   /** The user that a canonical id belongs to. */
   async findOwner(ownerId: string): Promise<{ readonly userName: string } | undefined> {
     return (await this.database.query<{ userName: string }>(FIND_OWNER, [ownerId]))[0];
+  }
+
+  /** One of the names of users and canonical ids that belongs to no user; undefined when all do. */
+  async findMissingUser(names: readonly string[], ownerIds: readonly string[]): Promise<string | undefined> {
+    return (await this.database.query<{ missing: string }>(FIND_MISSING_USER, [names, ownerIds]))[0]?.missing;
   }
 
   /** Policies attached to a user and to its enabled groups, by name. */

@@ -4,9 +4,11 @@ import { Database } from '../database/database';
 import { ROOT_KEY } from '../settings/root-key';
 import { Settings } from '../settings/settings';
 import { ACCESS_KEY_ID, ownerIdOf, secretsEqual, TEMPORARY_KEY_ID } from './credential-format';
+import { ENTITY_NAME } from './entity-name';
 import { IdentityRepository } from './identity.repository';
 import type { AccessDecision, AccessRequest, Credential, IdentityServiceContract, Principal } from './identity.types';
 import { isUsable, type KnownCredential, openAccessKey, openSession, ROOT_NAME } from './known-credential';
+import { checkBucketPolicy, invalidPrincipal } from './bucket-policy-check';
 import { evaluateAccess, type NamedPolicy, type PolicySet } from './policy-evaluator';
 import { isPublicPolicy } from './policy-publicity';
 import { withPrincipalConditions } from './principal-conditions';
@@ -124,6 +126,24 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
   /** Whether a bucket policy is public, as {@link isPublicPolicy} reckons. @param document its JSON */
   isPublic(document: string, bucket: string): boolean {
     return isPublicPolicy(this.compileBucketPolicy(document, bucket).policy);
+  }
+
+  /**
+   * Checks a bucket policy that is to be set, and that all users it names exist.
+   * @throws IdentityError `MalformedPolicyDocument` with AWS's text
+   */
+  async checkBucketPolicy(document: string, bucket: string): Promise<void> {
+    const { statements } = checkBucketPolicy(document, bucket);
+    const userNames = new Set(statements.flatMap(({ principals }) => [...(principals?.userNames ?? [])]));
+    const ownerIds = new Set(statements.flatMap(({ principals }) => [...(principals?.ownerIds ?? [])]));
+    userNames.delete(ROOT_NAME);
+    ownerIds.delete(this.requireRoot().principal.ownerId);
+    const missing =
+      [...userNames].find((name) => !ENTITY_NAME.test(name)) ??
+      (await this.repository.findMissingUser([...userNames], [...ownerIds]));
+    if (missing !== undefined) {
+      throw invalidPrincipal(missing);
+    }
   }
 
   /** Whether a canonical id is that of root or of a user. */

@@ -56,6 +56,16 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
 /** Every operator name that a policy may use, without qualifier and `IfExists`. */
 export const CONDITION_OPERATORS: readonly string[] = [...OPERATORS.keys(), 'Null'];
 
+/** Whether a name, with its qualifier and suffix, is that of an operator. Names are case-sensitive. */
+export function isConditionOperator(name: string): boolean {
+  try {
+    parseOperatorName(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Compiles one condition line.
  *

@@ -18,7 +18,8 @@ const VERSIONS = ['2012-10-17', '2008-10-17'];
  * @throws IdentityError `MalformedPolicyDocument` with every problem found
  */
 export function parsePolicy(text: string, kind: PolicyKind = { type: 'identity' }): CompiledPolicy {
-  if (text.length > MAX_POLICY_LENGTH) {
+  // The length of a bucket policy is checked when it is set, without its blanks.
+  if (kind.type === 'identity' && text.length > MAX_POLICY_LENGTH) {
     throw malformed([{ field: '', message: `is longer than ${MAX_POLICY_LENGTH} characters` }]);
   }
   const document = parseJsonObject(text);

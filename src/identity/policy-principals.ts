@@ -5,7 +5,8 @@ import type { CompiledPrincipals, PolicyKind } from './policy.types';
 const USER_ARN = /^arn:[a-z0-9-]+:iam::(\d{12})?:user\/(?:[^*?]*\/)?([^/*?]+)$/;
 const ACCOUNT = /^(?:arn:[a-z0-9-]+:iam::(\d{12})?:root|\d{12})$/;
 const USER_NAME = /^[\w+=,.@-]{1,128}$/;
-const KINDS = ['AWS', 'CanonicalUser', 'Service', 'Federated'];
+/** Kinds of principals that a policy can name. */
+export const PRINCIPAL_KINDS: readonly string[] = ['AWS', 'CanonicalUser', 'Service', 'Federated'];
 
 /**
  * Reads `Principal` or `NotPrincipal`, due in bucket policies and forbidden elsewhere. Accepts user names, user ARNs,
@@ -40,6 +41,11 @@ export function compilePrincipals(reader: StatementReader, kind: PolicyKind): Co
   return { inverted: element === 'NotPrincipal', ...found };
 }
 
+/** Whether a name can be that of an `AWS` principal: everyone, the account, or a user, who need not exist. */
+export function isAwsPrincipal(name: string): boolean {
+  return name === '*' || ACCOUNT.test(name) || USER_ARN.test(name) || USER_NAME.test(name);
+}
+
 function readKind(
   reader: StatementReader,
   element: string,
@@ -47,8 +53,8 @@ function readKind(
   value: unknown,
   found: { everyone: boolean; account: boolean; userNames: Set<string>; ownerIds: Set<string> },
 ): void {
-  if (!KINDS.includes(kindName)) {
-    reader.complain(element, `is not a kind of principal (${KINDS.join(', ')})`);
+  if (!PRINCIPAL_KINDS.includes(kindName)) {
+    reader.complain(element, `is not a kind of principal (${PRINCIPAL_KINDS.join(', ')})`);
     return;
   }
   for (const name of reader.texts(element, value)) {

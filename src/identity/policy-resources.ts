@@ -30,7 +30,7 @@ export function compileResources(reader: StatementReader, kind: PolicyKind, acti
   const patterns = reader.texts(element).map((resource) => {
     if (resource !== '*' && !/^arn:[^:]+:[^:]*:[^:]*:[^:]*:.+$/s.test(resource)) {
       reader.complain(element, `"${resource}" must be "*" or an ARN such as "arn:aws:s3:::bucket/*"`);
-    } else if (kind.type === 'bucket' && !belongsTo(kind.bucket, resource)) {
+    } else if (kind.type === 'bucket' && resourceKinds(kind.bucket, resource).length === 0) {
       reader.complain(element, `"${resource}" is outside the bucket "${kind.bucket}"`);
     }
     return reader.readPattern(element, canonicalResource(resource));
@@ -38,12 +38,22 @@ export function compileResources(reader: StatementReader, kind: PolicyKind, acti
   return { inverted: element === 'NotResource', patterns };
 }
 
-/** AWS refuses a bucket policy whose resource could not be the bucket or an object in it. */
-function belongsTo(bucket: string, resource: string): boolean {
+/**
+ * What a resource of a bucket's policy can mean: the bucket, objects in it, or both. AWS refuses a policy whose resource
+ * could be neither, for which there is no kind.
+ */
+export function resourceKinds(bucket: string, resource: string): ('bucket' | 'object')[] {
   const path = /^arn:(?:aws|minio):s3:::(.+)$/s.exec(resource)?.[1];
   if (path === undefined) {
-    return false;
+    return [];
   }
   const bucketPart = path.split('/', 1)[0] ?? '';
-  return compilePattern(bucketPart, { wildcards: true, variables: false }).matches(bucket, () => undefined) === true;
+  const pattern = compilePattern(bucketPart, { wildcards: true, variables: false });
+  if (pattern.matches(bucket, () => undefined) !== true) {
+    return [];
+  }
+  if (bucketPart !== path) {
+    return ['object'];
+  }
+  return path.includes('*') ? ['bucket', 'object'] : ['bucket'];
 }

@@ -2,7 +2,8 @@ import type { InputProblem } from './identity-error';
 import { compileCondition, type CompiledCondition } from './policy-conditions';
 import { compilePattern, malformedVariable, type TextPattern } from './policy-pattern';
 
-const ELEMENTS: ReadonlySet<string> = new Set([
+/** The elements that a statement can have. */
+export const STATEMENT_ELEMENTS: ReadonlySet<string> = new Set([
   'Sid',
   'Effect',
   'Principal',
@@ -39,8 +40,8 @@ export class StatementReader {
 
   rejectUnknownElements(): void {
     for (const element of Object.keys(this.statement)) {
-      if (!ELEMENTS.has(element)) {
-        this.complain(element, `is not an element of a statement (${[...ELEMENTS].join(', ')})`);
+      if (!STATEMENT_ELEMENTS.has(element)) {
+        this.complain(element, `is not an element of a statement (${[...STATEMENT_ELEMENTS].join(', ')})`);
       }
     }
   }
@@ -108,7 +109,7 @@ export class StatementReader {
       return [];
     }
     return Object.entries(lines).flatMap(([key, raw]) => {
-      if (!/^[A-Za-z0-9-]+:[A-Za-z0-9._:/-]+$/.test(key)) {
+      if (!/^[A-Za-z0-9.-]+:[\p{L}\p{N} ._:/=+@-]+$/u.test(key)) {
         this.complain(`${element}.${key}`, 'is not a condition key such as "aws:SourceIp"');
         return [];
       }
@@ -148,8 +149,8 @@ export class StatementReader {
   }
 }
 
-/** Numbers and booleans are allowed unquoted, as in AWS. */
-function conditionValues(raw: unknown): string[] | undefined {
+/** The values of a condition key; numbers and booleans are allowed unquoted, as in AWS. Undefined for anything else. */
+export function conditionValues(raw: unknown): string[] | undefined {
   const list: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
   const texts = list.flatMap((value) =>
     typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [String(value)] : [],

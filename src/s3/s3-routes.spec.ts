@@ -1,4 +1,5 @@
 import * as sdk from '@aws-sdk/client-s3';
+import { S3_ACTIONS } from '../identity/s3-actions';
 import { SIGNED_PARAMETERS } from '../identity/sigv2/string-to-sign';
 import type { S3Error } from './s3-error';
 import { parseS3Request } from './s3-request';
@@ -122,5 +123,12 @@ describe('the routing table', () => {
       query === undefined || SIGNED_PARAMETERS.has(query) ? [] : [query],
     );
     expect(unsigned).toEqual(['list-type']);
+  });
+
+  it('asks for no action that bucket policies cannot name', () => {
+    const unknown = S3_ROUTES.flatMap(({ actions }) => actions).filter(
+      (action) => !S3_ACTIONS.has(action.replace(/^s3:/, '')),
+    );
+    expect(unknown).toEqual([]);
   });
 });

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../common/domain-error';
+import { IdentityError } from '../../identity/identity-error';
 import { IdentityService } from '../../identity/identity.service';
-import { parsePolicy } from '../../identity/policy-document';
 import { BucketService } from '../../object-storage/bucket.service';
 import { POLICY_DOCUMENT, PUBLIC_ACCESS_DOCUMENT, publicAccessBlock } from '../bucket-documents';
 import { emptyAnswer, xmlAnswer, type S3Answer, type S3Call, type S3Handlers } from '../s3-call';
@@ -32,7 +31,7 @@ export class PolicyOperations {
 
   private async put(call: S3Call): Promise<S3Answer> {
     const policy = (await call.body.read(MAX_DOCUMENT_BYTES)).toString('utf8');
-    assertPolicy(policy, call.bucket);
+    await this.#check(policy, call.bucket);
     const block = publicAccessBlock(await this.buckets.getDocument(call.bucket, PUBLIC_ACCESS_DOCUMENT));
     if (block.BlockPublicPolicy && this.identity.isPublic(policy, call.bucket)) {
       throw new S3Error('AccessDenied', 'The public access block of the bucket refuses public policies.');
@@ -51,28 +50,23 @@ export class PolicyOperations {
     return xmlAnswer(xmlDocument('PolicyStatus', textElement('IsPublic', isPublic)));
   }
 
+  /** @throws S3Error MalformedPolicy in AWS's words */
+  async #check(policy: string, bucket: string): Promise<void> {
+    try {
+      await this.identity.checkBucketPolicy(policy, bucket);
+    } catch (error) {
+      if (error instanceof IdentityError) {
+        throw new S3Error('MalformedPolicy', error.message, error.details);
+      }
+      throw error;
+    }
+  }
+
   private async require(bucket: string): Promise<string> {
     const policy = await this.buckets.getDocument(bucket, POLICY_DOCUMENT);
     if (policy === undefined) {
       throw new S3Error('NoSuchBucketPolicy', undefined, { BucketName: bucket });
     }
     return policy;
-  }
-}
-
-function assertPolicy(policy: string, bucket: string): void {
-  if (!/^\{.*\}\s*$/s.test(policy)) {
-    throw new S3Error('MalformedPolicy', "Policies must be valid JSON and the first byte must be '{'");
-  }
-  if (!policy.includes('"Statement"')) {
-    throw new S3Error('MalformedPolicy', 'Missing required field Statement');
-  }
-  try {
-    parsePolicy(policy, { type: 'bucket', bucket });
-  } catch (error) {
-    if (error instanceof DomainError) {
-      throw new S3Error('MalformedPolicy', error.message);
-    }
-    throw error;
   }
 }
