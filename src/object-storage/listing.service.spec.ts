@@ -285,7 +285,19 @@ describe('a listing', () => {
     expect(await rowsRead(`${versions} '/', '0', 0)`, bucket)).toBeLessThan(1500);
     expect(await rowsRead(`${versions} NULL, NULL, 0)`, bucket)).toBeLessThan(1500);
   });
+
+  it('does not look for the next common prefix among delete markers behind the end of its own', async () => {
+    const key = (index: number): KeyHistory => ({ key: `p/${index}/k`, markers: [false] });
+    const deleted = (index: number): KeyHistory => ({ key: `q${String(index)}/`, markers: [true] });
+    const bucket = await bucketOf([...range(50, key), ...range(2000, deleted)]);
+    expect(await listAll(bucket, 'p/', '/', 100)).toHaveLength(50);
+    expect(await rowsRead(`SELECT * FROM object_list(id, 'p/', 0, 'p0', 1001, '/', '0', 2)`, bucket)).toBeLessThan(200);
+  });
 });
+
+function range<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
 
 /** Rows and index entries of the table of versions that one query reads, as Postgres counts them itself. */
 async function rowsRead(query: string, bucket: string): Promise<number> {
