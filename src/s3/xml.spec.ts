@@ -28,6 +28,16 @@ describe('parseXml', () => {
     ]);
   });
 
+  it('tells attributes without their namespaces', () => {
+    const source = '<Delete xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="A b" Id=\'y\'/>';
+    const { attributes } = parseXml(Buffer.from(source), 'Delete');
+    expect(attributes.get('type')).toBe('A b');
+    expect(attributes.get('Id')).toBe('y');
+    expect(parseXml(Buffer.from('<Delete/>')).attributes.size).toBe(0);
+    expect(refusal('<Delete a="1" a="2"/>')).toBe('MalformedXML');
+    expect(refusal('<Delete __proto__="x"/>')).toBe('MalformedXML');
+  });
+
   it('reads whatever the writer wrote', () => {
     const texts = fc.string({ unit: 'binary', maxLength: 60 }).filter((text) => !text.includes('\0'));
     fc.assert(

@@ -1,12 +1,14 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { S3Error } from './s3-error';
 
-/** An element of a request document: its text and its child elements, namespaces dropped. */
+/** An element of a request document: its text, its child elements and its attributes, namespaces dropped. */
 export class XmlElement {
   constructor(
     readonly name: string,
     readonly text: string,
     readonly children: readonly XmlElement[],
+    /** By name; values as they are written, entities and all. */
+    readonly attributes: ReadonlyMap<string, string>,
   ) {}
 
   /** The only child of this name. @throws S3Error MalformedXML when there are several */
@@ -39,6 +41,8 @@ export class XmlElement {
 
 const TEXT = '#text';
 const CDATA = '#cdata';
+const ATTRIBUTES = ':@';
+const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 const MAX_DEPTH = 16;
 const NAMED_ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -48,7 +52,9 @@ const parser = new XMLParser({
   preserveOrder: true,
   parseTagValue: false,
   trimValues: false,
-  ignoreAttributes: true,
+  ignoreAttributes: false,
+  attributeNamePrefix: '',
+  parseAttributeValue: false,
   removeNSPrefix: true,
   ignoreDeclaration: true,
   ignorePiTags: true,
@@ -90,7 +96,7 @@ export function parseXml(body: Buffer, root?: string): XmlElement {
   } catch {
     throw new S3Error('MalformedXML');
   }
-  const elements = elementOf('', nodes, 0).children;
+  const elements = elementOf('', nodes, 0, NO_ATTRIBUTES).children;
   const [element] = elements;
   if (element === undefined || elements.length !== 1 || (root !== undefined && element.name !== root)) {
     throw new S3Error('MalformedXML');
@@ -98,7 +104,12 @@ export function parseXml(body: Buffer, root?: string): XmlElement {
   return element;
 }
 
-function elementOf(name: string, nodes: readonly ParsedNode[], depth: number): XmlElement {
+function elementOf(
+  name: string,
+  nodes: readonly ParsedNode[],
+  depth: number,
+  attributes: ReadonlyMap<string, string>,
+): XmlElement {
   if (depth > MAX_DEPTH) {
     throw new S3Error('MalformedXML');
   }
@@ -112,11 +123,16 @@ function elementOf(name: string, nodes: readonly ParsedNode[], depth: number): X
       } else if (childName === CDATA) {
         text += cdataText(value as readonly ParsedNode[]);
       } else if (Array.isArray(value)) {
-        children.push(elementOf(childName, value as readonly ParsedNode[], depth + 1));
+        children.push(elementOf(childName, value as readonly ParsedNode[], depth + 1, attributesOf(node)));
       }
     }
   }
-  return new XmlElement(name, text, children);
+  return new XmlElement(name, text, children, attributes);
+}
+
+function attributesOf(node: ParsedNode): ReadonlyMap<string, string> {
+  const found = node[ATTRIBUTES];
+  return found === undefined ? NO_ATTRIBUTES : new Map(Object.entries(found as Readonly<Record<string, string>>));
 }
 
 function cdataText(nodes: readonly ParsedNode[]): string {

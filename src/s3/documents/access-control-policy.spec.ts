@@ -9,8 +9,10 @@ import { accessControlPolicyXml, readAccessControlPolicy } from './access-contro
 
 const document = (grants: string, owner = '<Owner><ID>me</ID></Owner>'): string =>
   `<AccessControlPolicy>${owner}<AccessControlList>${grants}</AccessControlList></AccessControlPolicy>`;
-const grantXml = (grantee: string, permission = 'READ'): string =>
-  `<Grant><Grantee>${grantee}</Grantee><Permission>${permission}</Permission></Grant>`;
+const grantXml = (type: string, grantee: string, permission = 'READ'): string =>
+  `<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="${type}">${grantee}</Grantee>` +
+  `<Permission>${permission}</Permission></Grant>`;
+const BY_ID = grantXml('CanonicalUser', '<ID>a</ID>');
 
 const kindOf = (text: string): string => {
   try {
@@ -23,11 +25,10 @@ const kindOf = (text: string): string => {
 
 describe('an access control policy', () => {
   it('names grantees by id, by group, and by mail address', () => {
-    const typed =
-      '<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>a</ID>' +
-      '<DisplayName>b</DisplayName></Grantee><Permission>WRITE_ACP</Permission></Grant>';
-    const mail = grantXml('<EmailAddress>a@b.example</EmailAddress>', 'FULL_CONTROL');
-    expect(readAccessControlPolicy(Buffer.from(document(typed + mail + grantXml('<URI>u</URI>'))))).toEqual({
+    const user = grantXml('CanonicalUser', '<ID>a</ID><DisplayName>b</DisplayName>', 'WRITE_ACP');
+    const mail = grantXml('AmazonCustomerByEmail', '<EmailAddress>a@b.example</EmailAddress>', 'FULL_CONTROL');
+    const group = grantXml('Group', '<URI>u</URI>');
+    expect(readAccessControlPolicy(Buffer.from(document(user + mail + group)))).toEqual({
       owner: 'me',
       grants: [
         { grantee: { kind: 'id', value: 'a', argument: 'CanonicalUser/ID' }, permission: 'WRITE_ACP' },
@@ -46,12 +47,21 @@ describe('an access control policy', () => {
     ['another document', '<Tagging/>'],
     ['no owner', document('', '')],
     ['no list', '<AccessControlPolicy><Owner><ID>me</ID></Owner></AccessControlPolicy>'],
-    ['a permission that is none', document(grantXml('<ID>a</ID>', 'EVERYTHING'))],
-    ['a permission in other letters', document(grantXml('<ID>a</ID>', 'read'))],
-    ['a grantee without a name', document(grantXml(''))],
-    ['a grantee with two names', document(grantXml('<ID>a</ID><URI>u</URI>'))],
+    ['a permission that is none', document(grantXml('CanonicalUser', '<ID>a</ID>', 'EVERYTHING'))],
+    ['a permission in other letters', document(grantXml('CanonicalUser', '<ID>a</ID>', 'read'))],
+    ['a grantee without a name', document(grantXml('CanonicalUser', ''))],
+    ['a grantee with two names', document(grantXml('Group', '<ID>a</ID><URI>u</URI>'))],
+    ['a grantee without a type', document(BY_ID.replace(' xsi:type="CanonicalUser"', ''))],
+    ['a grantee whose type is an element', document(grantXml('', '<ID>a</ID><type>CanonicalUser</type>'))],
+    ['a type that is none', document(grantXml('Canonical User', '<ID>a</ID>'))],
+    ['an id of the type of groups', document(grantXml('Group', '<ID>a</ID>'))],
+    ['a group of the type of users', document(grantXml('CanonicalUser', '<URI>u</URI>'))],
+    [
+      'an address of the type of users',
+      document(grantXml('CanonicalUser', '<EmailAddress>a@b.example</EmailAddress>')),
+    ],
     ['a grant without a grantee', document('<Grant><Permission>READ</Permission></Grant>')],
-    ['more than a hundred grants', document(grantXml('<ID>a</ID>').repeat(101))],
+    ['more than a hundred grants', document(BY_ID.repeat(101))],
   ])('is malformed with %s', (_, text) => {
     expect(kindOf(text)).toBe('MalformedACLError');
   });

@@ -13,6 +13,13 @@ import { element, textElement, xmlDocument } from '../xml-writer';
 const MAX_GRANTS = 100;
 const XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"';
 
+/** What names a grantee of each `xsi:type`. */
+const GRANTEE_NAMES = [
+  { kind: 'id', type: 'CanonicalUser', element: 'ID' },
+  { kind: 'uri', type: 'Group', element: 'URI' },
+  { kind: 'emailAddress', type: 'AmazonCustomerByEmail', element: 'EmailAddress' },
+] as const;
+
 /** An AccessControlPolicy document as a request sends it. */
 export interface NamedAccessControlPolicy {
   readonly owner: string;
@@ -20,7 +27,7 @@ export interface NamedAccessControlPolicy {
 }
 
 /**
- * Reads an AccessControlPolicy. The kind of a grantee shows by what it is named by, so its `xsi:type` adds nothing.
+ * Reads an AccessControlPolicy. The `xsi:type` of a grantee has to be there and to agree with what names it.
  * @throws S3Error `MalformedACLError`
  */
 export function readAccessControlPolicy(body: Buffer): NamedAccessControlPolicy {
@@ -70,19 +77,11 @@ function grantOf(grant: XmlElement): NamedGrant {
 }
 
 function granteeOf(grantee: XmlElement): NamedGrantee {
-  const names = (
-    [
-      ['id', 'ID', 'CanonicalUser/ID'],
-      ['uri', 'URI', 'Group/URI'],
-      ['emailAddress', 'EmailAddress', 'AmazonCustomerByEmail/EmailAddress'],
-    ] as const
-  ).flatMap(([kind, name, argument]) => {
-    const value = grantee.textOf(name)?.trim();
-    return value === undefined ? [] : [{ kind, value, argument }];
-  });
+  const names = GRANTEE_NAMES.filter(({ element: name }) => grantee.child(name) !== undefined);
   const [named] = names;
-  if (named === undefined || names.length > 1) {
+  if (named === undefined || names.length > 1 || grantee.attributes.get('type') !== named.type) {
     throw new S3Error('MalformedACLError');
   }
-  return named;
+  const value = grantee.textOf(named.element)?.trim() ?? '';
+  return { kind: named.kind, value, argument: `${named.type}/${named.element}` };
 }
