@@ -97,7 +97,7 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
   }
 
   async authorize(request: AccessRequest, bucketPolicy?: string): Promise<AccessDecision> {
-    if (request.principal.kind === 'root') {
+    if (request.principal.kind === 'root' && bucketPolicy === undefined) {
       return { allowed: true, reason: 'root' };
     }
     const compiled =
@@ -158,8 +158,8 @@ export class IdentityService implements IdentityServiceContract, OnModuleInit, O
   }
 
   private async policySet(principal: Principal, bucketPolicy: NamedPolicy | undefined): Promise<PolicySet | undefined> {
-    if (principal.kind === 'anonymous') {
-      return { identityPolicies: [], bucketPolicy };
+    if (principal.kind !== 'user') {
+      return { identityPolicies: [], unlimited: principal.kind === 'root', bucketPolicy };
     }
     if (principal.accessKeyId === undefined) {
       const user = await this.repository.findUser(principal.name);

@@ -57,7 +57,7 @@ export interface AccessDecision {
 export interface IdentityServiceContract {
   /** Looks up a credential; cached briefly, invalidated on change in every process. */
   findCredential(accessKeyId: string): Promise<Credential | undefined>;
-  /** Root is always allowed. @param bucketPolicy JSON of the bucket's policy, when there is one */
+  /** Root may do everything but what a bucket policy refuses. @param bucketPolicy JSON of the bucket's policy, when there is one */
   authorize(request: AccessRequest, bucketPolicy?: string): Promise<AccessDecision>;
 }
 

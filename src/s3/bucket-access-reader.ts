@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { IdentityService } from '../identity/identity.service';
+import { BucketDocumentCache } from '../object-storage/bucket-document-cache.service';
 import { BucketService } from '../object-storage/bucket.service';
 import type { BucketAccess } from '../object-storage/object-storage.types';
-import { publicAccessBlock, type PublicAccessBlock } from './bucket-documents';
+import { POLICY_DOCUMENT, publicAccessBlock, type PublicAccessBlock } from './bucket-documents';
 import type { S3Call } from './s3-call';
 
 /** What decides on access to a bucket, read for one call. */
@@ -19,6 +20,7 @@ export class BucketAccessReader {
 
   constructor(
     private readonly buckets: BucketService,
+    private readonly documents: BucketDocumentCache,
     private readonly identity: IdentityService,
   ) {}
 
@@ -29,6 +31,11 @@ export class BucketAccessReader {
     const access = known.get(bucket) ?? this.#load(bucket);
     known.set(bucket, access);
     return access;
+  }
+
+  /** The policy alone, kept in memory, for a caller whom nothing else concerns and who then pays no query. */
+  async policy(bucket: string): Promise<string | undefined> {
+    return bucket === '' ? undefined : this.documents.get(bucket, POLICY_DOCUMENT, (content) => content);
   }
 
   async #load(bucket: string): Promise<CallAccess | undefined> {

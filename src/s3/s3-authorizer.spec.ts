@@ -100,6 +100,39 @@ describe('permissions on the S3 face', () => {
     expect([await get('public/none'), await get('private/none')]).toEqual(['NoSuchKey', 'AccessDenied']);
   });
 
+  it('root has less what the policy of a bucket refuses, but can always mend that policy', async () => {
+    await root.send(new CreateBucketCommand({ Bucket: 'sealed' }));
+    await root.send(new PutObjectCommand({ Bucket: 'sealed', Key: 'kept', Body: 'x' }));
+    const deny = (Action: string, resource: string, Condition?: object): object => ({
+      Effect: 'Deny',
+      Principal: '*',
+      Action,
+      Resource: `arn:aws:s3:::sealed${resource}`,
+      Condition,
+    });
+    const set = async (...statements: object[]): Promise<void> => {
+      const Policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+      await root.send(new PutBucketPolicyCommand({ Bucket: 'sealed', Policy }));
+    };
+    const put = (ServerSideEncryption?: 'aws:kms'): Promise<string> =>
+      outcome(root.send(new PutObjectCommand({ Bucket: 'sealed', Key: 'new', Body: 'x', ServerSideEncryption })));
+    const encrypted = { StringNotEquals: { 's3:x-amz-server-side-encryption': 'aws:kms' } };
+
+    await set(deny('s3:PutObject', '/*', encrypted), deny('s3:DeleteObject', '/kept'), deny('s3:ListBucket', ''));
+    expect([await put(), await put('aws:kms')]).toEqual(['AccessDenied', 'ok']);
+    expect(await outcome(root.send(new ListObjectsV2Command({ Bucket: 'sealed' })))).toBe('AccessDenied');
+    const missing = new GetObjectCommand({ Bucket: 'sealed', Key: 'missing' });
+    expect(await outcome(root.send(missing))).toBe('AccessDenied');
+    const Delete = { Objects: [{ Key: 'kept' }, { Key: 'new' }] };
+    const batch = await root.send(new DeleteObjectsCommand({ Bucket: 'sealed', Delete }));
+    expect(batch).toMatchObject({ Deleted: [{ Key: 'new' }], Errors: [{ Key: 'kept', Code: 'AccessDenied' }] });
+
+    await set(deny('s3:*', ''), deny('s3:*', '/*'));
+    expect([await put('aws:kms'), await outcome(root.send(missing))]).toEqual(['AccessDenied', 'AccessDenied']);
+    await set(deny('s3:PutObject', '/other'));
+    expect(await put()).toBe('ok');
+  });
+
   it('are needed to lock objects, and to bypass governance', async () => {
     const writer = await userWith('lock-writer', [
       { Effect: 'Allow', Action: ['s3:PutObject', 's3:DeleteObject*'], Resource: 'arn:aws:s3:::locked/*' },

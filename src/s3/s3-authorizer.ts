@@ -36,6 +36,13 @@ const WRITE_ACTIONS: Readonly<Record<string, string>> = {
   'x-amz-object-lock-legal-hold': 's3:PutObjectLegalHold',
 };
 
+/** What root may do with the policy of a bucket, whatever it says: else a mistake in one could never be mended. */
+const POLICY_ACTIONS: ReadonlySet<string> = new Set([
+  's3:GetBucketPolicy',
+  's3:PutBucketPolicy',
+  's3:DeleteBucketPolicy',
+]);
+
 /** What can own a bucket: an account of AWS or a canonical id. */
 const OWNER = /^(?:\d{12}|[0-9a-f]{64})$/;
 const EXISTING_TAG = 's3:existingobjecttag/';
@@ -59,9 +66,6 @@ export class S3Authorizer {
     if (call.headers['x-amz-expected-bucket-owner'] !== undefined && call.bucket !== '') {
       await this.requireOwner(call, call.bucket, call.headers['x-amz-expected-bucket-owner']);
     }
-    if (call.principal.kind === 'root') {
-      return;
-    }
     for (const action of call.route.actions) {
       await this.require(call, action, call.bucket, call.key, call.versionId);
     }
@@ -69,19 +73,18 @@ export class S3Authorizer {
   }
 
   /** Whether the caller may act on a bucket, or on an object in it when a key is given. */
-  async allows(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<boolean> {
-    if (call.principal.kind === 'root') {
-      return true;
-    }
+  allows(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<boolean> {
     return this.#decide(call, { action, bucket, key, versionId }, {});
   }
 
   /** Whether the caller may list a key's name, and so may learn that there is no such key. */
-  async allowsListing(call: S3Call, bucket: string, key: string): Promise<boolean> {
-    return (
-      call.principal.kind === 'root' ||
-      this.#decide(call, { action: 's3:ListBucket', bucket, key: '', versionId: undefined }, { 's3:prefix': key })
-    );
+  allowsListing(call: S3Call, bucket: string, key: string): Promise<boolean> {
+    return this.#decide(call, { action: 's3:ListBucket', bucket, key: '', versionId: undefined }, { 's3:prefix': key });
+  }
+
+  /** Whether the caller is root and no policy of the bucket can refuse anything. */
+  async isUnlimited(call: S3Call, bucket: string): Promise<boolean> {
+    return call.principal.kind === 'root' && (await this.access.policy(bucket)) === undefined;
   }
 
   /** What headers ask for beside the operation itself. */
@@ -107,6 +110,9 @@ export class S3Authorizer {
   }
 
   async #decide(call: S3Call, asked: AclQuestion, further: AccessRequest['conditions']): Promise<boolean> {
+    if (call.principal.kind === 'root') {
+      return (await this.#judgeRoot(call, asked, further)).allowed;
+    }
     const access = await this.access.of(call, asked.bucket);
     if (access?.restricted === true && call.principal.kind === 'anonymous') {
       return false;
@@ -120,13 +126,23 @@ export class S3Authorizer {
     return verdict === 'missing' ? this.allowsListing(call, asked.bucket, asked.key) : verdict === 'granted';
   }
 
+  /** As in AWS, root of the account may do everything but what the policy of the bucket refuses. */
+  async #judgeRoot(call: S3Call, asked: AclQuestion, further: AccessRequest['conditions']): Promise<AccessDecision> {
+    const policy = POLICY_ACTIONS.has(asked.action) ? undefined : await this.access.policy(asked.bucket);
+    return policy === undefined
+      ? { allowed: true, reason: 'root' }
+      : this.#ask(call, { ...asked, action: actionOf(asked) }, policy, further);
+  }
+
   /**
    * Who may write an object owns it where access lists count, and so may give it one; a policy can still refuse that.
    * @throws S3Error AccessDenied
    */
   async #requireUnrefused(call: S3Call, question: AclQuestion): Promise<void> {
-    const access = await this.access.of(call, question.bucket);
-    const decision = await this.#ask(call, question, access?.policy, {});
+    const decision =
+      call.principal.kind === 'root'
+        ? await this.#judgeRoot(call, question, {})
+        : await this.#ask(call, question, (await this.access.of(call, question.bucket))?.policy, {});
     if (!decision.allowed && decision.reason !== IMPLICIT_DENY) {
       throw new S3Error('AccessDenied');
     }

@@ -91,7 +91,7 @@ export class DeleteOperations {
     call: S3Call,
     entries: readonly DeleteEntry[],
   ): Promise<{ allowed: readonly DeleteEntry[]; denied: readonly DeleteFailure[] }> {
-    if (call.principal.kind === 'root') {
+    if (await this.authorizer.isUnlimited(call, call.bucket)) {
       return { allowed: entries, denied: [] };
     }
     const allowed: DeleteEntry[] = [];
