@@ -63,10 +63,14 @@ function decode(
   return { payload: Buffer.concat(pieces), decoder };
 }
 
-const chunkLists = fc.array(
-  fc.uint8Array({ minLength: 1, maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
-  { maxLength: 6 },
-);
+/** Chunks of which only the last is small. */
+const chunkLists = fc
+  .array(fc.uint8Array({ minLength: 1, maxLength: 200 }), { maxLength: 4 })
+  .map((list) =>
+    list.map((bytes, index) =>
+      index === list.length - 1 ? Buffer.from(bytes) : Buffer.alloc(8192 + bytes.length, bytes),
+    ),
+  );
 const cutLists = fc.array(fc.nat(), { maxLength: 12 });
 
 describe('ChunkedBodyDecoder', () => {
@@ -109,7 +113,7 @@ describe('ChunkedBodyDecoder', () => {
     const options = { decodedLength: 5, trailers: ['x-amz-checksum-crc32c'] };
     for (let cut = 0; cut <= body.length; cut++) {
       expect(decode(body, options, [cut]).payload.toString()).toBe('hello');
-      expect(() => decode(Buffer.concat([body, Buffer.from('\r')]), options, [cut])).toThrow('after its last chunk');
+      expect(() => decode(Buffer.concat([body, Buffer.from('\r')]), options, [cut])).toThrow('terminated unexpectedly');
     }
   });
 
@@ -121,17 +125,17 @@ describe('ChunkedBodyDecoder', () => {
   });
 
   it('refuses any altered byte of a signed body', () => {
-    const body = encode([Buffer.from('first chunk'), Buffer.from('second')], {
+    const body = encode([Buffer.from('only chunk')], {
       signed: true,
       trailer: 'x-amz-checksum-crc32c:sOO8/Q==',
     });
-    const options = { decodedLength: 17, signed: true, trailers: ['x-amz-checksum-crc32c'] };
+    const options = { decodedLength: 10, signed: true, trailers: ['x-amz-checksum-crc32c'] };
     expect(() => decode(body, options)).not.toThrow();
     for (let index = 0; index < body.length; index++) {
       const altered = Buffer.from(body);
       altered[index] = (altered[index] as number) ^ 0x01;
-      // A line may end without its carriage return; nothing that is signed depends on it.
-      if (body[index] !== 0x0d) {
+      // The line of a trailer may end with blanks instead of a carriage return; nothing that is signed depends on it.
+      if (body[index] !== 0x0d || index < body.indexOf('x-amz-checksum')) {
         expect(() => decode(altered, options)).toThrow();
       }
     }
@@ -148,7 +152,15 @@ describe('ChunkedBodyDecoder', () => {
 
   it('names what is wrong with a body', () => {
     expect(failure('5\r\nhello\r\n0\r\n\r\n')).toBe('accepted');
-    expect(failure('5\r\nhello\r\n0\r\n')).toBe('accepted');
+    expect(failure('5\r\nhello\r\n0\r\n')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n\r')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n\rX')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n\n')).toBe('IncompleteBody');
+    expect(failure('5\nhello\r\n0\r\n\r\n')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\n0\r\n\r\n')).toBe('IncompleteBody');
+    expect(failure('5\r\nhello0\r\n\r\n')).toBe('IncompleteBody');
+    expect(failure('J\r\nhello\r\n0\r\n\r\n')).toBe('IncompleteBody');
+    expect(failure('5:x\r\nhello\r\n0\r\n\r\n')).toBe('IncompleteBody');
     expect(failure('5\r\nhello\r\n')).toBe('IncompleteBody');
     expect(failure('5\r\nhel')).toBe('IncompleteBody');
     expect(failure('')).toBe('IncompleteBody');
@@ -162,9 +174,55 @@ describe('ChunkedBodyDecoder', () => {
     expect(failure('5\r\nhello\r\n0\r\n\r\n\r\n')).toBe('IncompleteBody');
     expect(failure('5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n')).toBe('MalformedTrailerError');
     expect(failure('5\r\nhello\r\n0\r\n\r\n', { trailers: ['x-amz-checksum-crc32'] })).toBe('MalformedTrailerError');
+    const trailers = ['x-amz-checksum-crc32'];
+    expect(failure('5\r\nhello\r\n0\r\nx-amz-checksum-crc32:AAAAAA==\r\n', { trailers })).toBe('IncompleteBody');
+    expect(failure('5\r\nhello\r\n0\r\n:AAAAAA==\r\n\r\n', { trailers })).toBe('MalformedTrailerError');
     expect(failure('5\r\nhello\r\n0\r\n\r\n', { signed: true })).toBe('IncompleteBody');
+    expect(failure('5;chunk-signature=00\r\nhello\r\n0\r\n\r\n', { signed: true })).toBe('IncompleteBody');
+    expect(failure(`5:chunk-signature=${'0'.repeat(64)}\r\nhello\r\n`, { signed: true })).toBe('IncompleteBody');
     expect(failure(`5;chunk-signature=${'0'.repeat(64)}\r\nhello\r\n0\r\n\r\n`, { signed: true })).toBe(
       'SignatureDoesNotMatch',
     );
+  });
+
+  it('counts the bytes of a body that is longer or shorter than announced', () => {
+    const counted = (body: string): unknown => {
+      try {
+        return decode(Buffer.from(body), { decodedLength: 5 });
+      } catch (error) {
+        const { kind, message, details } = error as { kind: string; message: string; details: object };
+        return [kind, message, details];
+      }
+    };
+    const text = 'You did not provide the number of bytes specified by the Content-Length HTTP header';
+    expect(counted('4\r\nhell\r\n0\r\n\r\n')).toEqual([
+      'IncompleteBody',
+      text,
+      { NumberBytesExpected: '5', NumberBytesProvided: '4' },
+    ]);
+    expect(counted('6\r\nhello!\r\n0\r\n\r\n')).toEqual([
+      'IncompleteBody',
+      text,
+      { NumberBytesExpected: '5', NumberBytesProvided: '6' },
+    ]);
+  });
+
+  it.each<[readonly number[], object | undefined]>([
+    [[100], undefined],
+    [[8192, 8192, 100], undefined],
+    [[10_000, 9_500, 20], undefined],
+    [[100, 8192], { Chunk: '2', BadChunkSize: '100' }],
+    [[8192, 10, 100], { Chunk: '3', BadChunkSize: '10' }],
+  ])('lets only the last of chunks be small: %j', (sizes, details) => {
+    const chunks = sizes.map((size) => Buffer.alloc(size, 'a'));
+    for (const signed of [false, true]) {
+      const decoded = (): unknown =>
+        decode(encode(chunks, { signed }), { signed, decodedLength: Buffer.concat(chunks).length });
+      if (details === undefined) {
+        expect(decoded).not.toThrow();
+      } else {
+        expect(decoded).toThrow(expect.objectContaining({ kind: 'InvalidChunkSizeError', details }));
+      }
+    }
   });
 });

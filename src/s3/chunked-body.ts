@@ -6,6 +6,9 @@ const MAX_TRAILER_BYTES = 8192;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const HEX_SIZE = /^[0-9a-f]{1,16}$/i;
+const HEX_SIGNATURE = /^[0-9a-f]{64}$/;
+/** No chunk but the last may be smaller. */
+const LEAST_CHUNK_BYTES = 8192;
 const CHUNK_SIGNATURE = ';chunk-signature=';
 const SECOND_EMPTY_LINE = '\r\n';
 const TRAILER_SIGNATURE = 'x-amz-trailer-signature';
@@ -31,6 +34,8 @@ export class ChunkedBodyDecoder {
   #line = '';
   /** Bytes of the current chunk still to come. */
   #pending = 0;
+  #chunks = 0;
+  #chunkSize = LEAST_CHUNK_BYTES;
   #chunkSignature = '';
   #decoded = 0;
   #trailerText = '';
@@ -46,7 +51,7 @@ export class ChunkedBodyDecoder {
 
   /**
    * Takes the next bytes and emits the payload among them.
-   * @throws S3Error SignatureDoesNotMatch, IncompleteBody, MalformedTrailerError
+   * @throws S3Error SignatureDoesNotMatch, IncompleteBody, InvalidChunkSizeError, MalformedTrailerError
    */
   decode(input: Buffer, emit: (payload: Buffer) => void): void {
     let offset = 0;
@@ -76,13 +81,10 @@ export class ChunkedBodyDecoder {
     }
   }
 
-  /** Ends the body. @throws S3Error when it stops short or lacks an announced trailer */
+  /** Ends the body. @throws S3Error IncompleteBody when it stops short */
   end(): void {
-    if (this.#state === 'trailer' && this.#line === '') {
-      this.#finish();
-    }
     if (this.#state !== 'done') {
-      throw new S3Error('IncompleteBody', 'The request body terminated unexpectedly');
+      throw malformed();
     }
   }
 
@@ -91,15 +93,19 @@ export class ChunkedBodyDecoder {
     const end = feed < 0 ? input.length : feed;
     const limit = this.#state === 'trailer' ? MAX_TRAILER_BYTES : MAX_HEADER_BYTES;
     if (this.#line.length + (end - offset) > limit) {
-      throw malformed('A line of the aws-chunked body is too long.');
+      throw malformed();
     }
     this.#line += input.toString('latin1', offset, end);
     if (feed < 0) {
       return end;
     }
-    const line =
-      this.#line.charCodeAt(this.#line.length - 1) === CARRIAGE_RETURN ? this.#line.slice(0, -1) : this.#line;
+    const returned = this.#line.charCodeAt(this.#line.length - 1) === CARRIAGE_RETURN;
+    const line = returned ? this.#line.slice(0, -1) : this.#line;
     this.#line = '';
+    // minio-go ends the lines of trailers without a carriage return.
+    if (!returned && (this.#state !== 'trailer' || line === '')) {
+      throw malformed();
+    }
     if (this.#state === 'header') {
       this.#beginChunk(line);
     } else if (this.#state === 'data-end') {
@@ -114,33 +120,55 @@ export class ChunkedBodyDecoder {
     const semicolon = line.indexOf(';');
     const size = semicolon < 0 ? line : line.slice(0, semicolon);
     if (!HEX_SIZE.test(size)) {
-      throw malformed('A chunk of the aws-chunked body does not begin with its size.');
+      throw malformed();
     }
     if (this.options.signatures !== undefined) {
       if (!line.startsWith(CHUNK_SIGNATURE, semicolon < 0 ? line.length : semicolon)) {
-        throw malformed('A chunk of the signed aws-chunked body has no signature.');
+        throw malformed();
       }
       this.#chunkSignature = line.slice(semicolon + CHUNK_SIGNATURE.length);
+      if (!HEX_SIGNATURE.test(this.#chunkSignature)) {
+        throw malformed();
+      }
     }
     this.#pending = Number.parseInt(size, 16);
-    this.#decoded += this.#pending;
-    if (this.#decoded > this.options.decodedLength) {
-      throw new S3Error('IncompleteBody', 'The body is longer than x-amz-decoded-content-length says.');
-    }
     if (this.#pending > 0) {
-      this.#state = 'data';
+      this.#beginData();
       return;
     }
     this.#verifyChunk();
     if (this.#decoded < this.options.decodedLength) {
-      throw new S3Error('IncompleteBody');
+      throw this.#wrongLength();
     }
     this.#state = 'trailer';
   }
 
+  #beginData(): void {
+    this.#chunks++;
+    if (this.#chunkSize < LEAST_CHUNK_BYTES) {
+      throw new S3Error('InvalidChunkSizeError', undefined, {
+        Chunk: String(this.#chunks),
+        BadChunkSize: String(this.#chunkSize),
+      });
+    }
+    this.#chunkSize = this.#pending;
+    this.#decoded += this.#pending;
+    if (this.#decoded > this.options.decodedLength) {
+      throw this.#wrongLength();
+    }
+    this.#state = 'data';
+  }
+
+  #wrongLength(): S3Error {
+    return new S3Error('IncompleteBody', undefined, {
+      NumberBytesExpected: String(this.options.decodedLength),
+      NumberBytesProvided: String(this.#decoded),
+    });
+  }
+
   #endChunk(line: string): void {
     if (line !== '') {
-      throw malformed('A chunk of the aws-chunked body is longer than its size says.');
+      throw malformed();
     }
     this.#verifyChunk();
     this.#state = 'header';
@@ -183,14 +211,14 @@ export class ChunkedBodyDecoder {
   #takeEpilogue(input: Buffer, offset: number): number {
     this.#line += input.toString('latin1', offset, offset + SECOND_EMPTY_LINE.length + 1);
     if (this.#trailers.size === 0 || !SECOND_EMPTY_LINE.startsWith(this.#line)) {
-      throw malformed('The aws-chunked body goes on after its last chunk.');
+      throw malformed();
     }
     return input.length;
   }
 
   #finish(): void {
     if (this.options.trailers.some((name) => !this.#trailers.has(name))) {
-      throw new S3Error('MalformedTrailerError');
+      throw this.options.signatures === undefined ? new S3Error('MalformedTrailerError') : malformed();
     }
     if (this.options.signatures !== undefined && this.#trailers.size > 0) {
       const signature = this.#trailerSignature ?? '';
@@ -202,8 +230,9 @@ export class ChunkedBodyDecoder {
   }
 }
 
-function malformed(message: string): S3Error {
-  return new S3Error('IncompleteBody', message);
+/** What AWS answers to framing of which it cannot make sense. */
+function malformed(): S3Error {
+  return new S3Error('IncompleteBody', 'The request body terminated unexpectedly');
 }
 
 function trimBlanks(text: string): string {

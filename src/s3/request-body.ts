@@ -140,6 +140,9 @@ export class RequestBody {
       throw new S3Error('MissingContentLength');
     }
     if (!/^\d{1,15}$/.test(value)) {
+      if (chunked) {
+        throw new S3Error('MissingContentLength');
+      }
       throw invalidArgument(`The ${name} header is not a length.`, name, value);
     }
     return Number(value);

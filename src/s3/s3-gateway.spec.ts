@@ -229,23 +229,27 @@ describe('the S3 face', () => {
     });
 
     it('takes signed chunks', async () => {
-      const send = async (key: string, alter: (body: string) => string): Promise<string> => {
+      const hello = 'hello '.repeat(1400);
+      const send = async (key: string, alter: (body: string) => string, chunks = [hello, 'world']): Promise<string> => {
         const options = signedOptions(app.target, 'PUT', `/bucket/${key}`, {
           'x-amz-content-sha256': 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
-          'x-amz-decoded-content-length': '11',
+          'x-amz-decoded-content-length': String(chunks.join('').length),
           'content-encoding': 'aws-chunked',
         });
-        const body = alter(signedChunks(options.headers, app.target.secretAccessKey, ['hello ', 'world']));
+        const body = alter(signedChunks(options.headers, app.target.secretAccessKey, chunks));
         options.headers['content-length'] = String(body.length);
         return codeOf(await exchange(options, body));
       };
       expect(await send('signed', (body) => body)).toBe('200 ');
       expect(await send('altered', (body) => body.replace('world', 'w0rld'))).toBe('403 SignatureDoesNotMatch');
       expect(await send('cut', (body) => body.slice(0, body.indexOf('\r\n0;')))).toBe('400 IncompleteBody');
+      expect(await send('bare', (body) => body.replaceAll('\r\n', '\n'))).toBe('400 IncompleteBody');
+      expect(await send('small', (body) => body, ['hello ', 'world'])).toBe('400 InvalidChunkSizeError');
       const { headers, body } = await raw('GET', '/bucket/signed');
-      expect([body, headers['content-encoding']]).toEqual(['hello world', undefined]);
+      expect([body, headers['content-encoding']]).toEqual([`${hello}world`, undefined]);
       expect(codeOf(await raw('GET', '/bucket/altered'))).toBe('404 NoSuchKey');
       expect(codeOf(await raw('GET', '/bucket/cut'))).toBe('404 NoSuchKey');
+      expect(codeOf(await raw('GET', '/bucket/small'))).toBe('404 NoSuchKey');
     });
 
     it('takes unsigned chunks with a checksum behind them', async () => {
