@@ -144,6 +144,9 @@ describe('minio-js', () => {
     expect((await bytes(await client.getObject(BUCKET, 'copy'))).toString()).toBe('list/a');
     await client.setObjectTagging(BUCKET, 'copy', { team: 'blue' });
     expect(await client.getObjectTagging(BUCKET, 'copy')).toEqual([{ Key: 'team', Value: 'blue' }]);
+    await client.setBucketTagging(BUCKET, { team: 'red' });
+    expect(await client.getBucketTagging(BUCKET)).toEqual([{ Key: 'team', Value: 'red' }]);
+    await client.removeBucketTagging(BUCKET);
     await client.removeObjects(BUCKET, ['list/a', 'list/b/1', 'list/b/2', 'list/ü', 'copy']);
     await expect(client.statObject(BUCKET, 'copy')).rejects.toMatchObject({ code: 'NotFound' });
   });

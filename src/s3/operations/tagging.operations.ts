@@ -50,7 +50,8 @@ export class TaggingOperations {
     const tags = await readTags(call, MAX_BUCKET_TAGS, RESERVED_IN_BUCKETS);
     const document = Object.keys(tags).length === 0 ? null : JSON.stringify(tags);
     await this.buckets.setDocument(call.bucket, TAGGING_DOCUMENT, document);
-    return emptyAnswer(204);
+    // As the reference of S3 has it. S3 itself answers 204, which minio-js takes for a failure.
+    return emptyAnswer(200);
   }
 
   private async deleteOfBucket(call: S3Call): Promise<S3Answer> {
