@@ -1,3 +1,4 @@
+import { ACCOUNT } from './account';
 import type { AccessRequest, ConditionValue } from './identity.types';
 
 /**
@@ -12,6 +13,9 @@ export function withPrincipalConditions(request: AccessRequest, now: Date): Reco
     'aws:userid': principal.kind === 'anonymous' ? undefined : principal.ownerId,
     'aws:PrincipalType': { root: 'Account', user: 'User', anonymous: 'Anonymous' }[principal.kind],
     'aws:PrincipalArn': principal.kind === 'anonymous' ? undefined : principalArn(principal.kind, principal.name),
+    'aws:PrincipalAccount': principal.kind === 'anonymous' ? undefined : ACCOUNT,
+    'aws:PrincipalIsAWSService': 'false',
+    'aws:ViaAWSService': 'false',
     'aws:TokenIssueTime': principal.session?.issuedAt.toISOString(),
     'sts:RoleSessionName': principal.session?.name || undefined,
     'aws:CurrentTime': now.toISOString(),

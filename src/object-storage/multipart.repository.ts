@@ -38,9 +38,9 @@ const UPLOAD_COLUMNS = [
 const INSERT: Statement = {
   name: 'multipart.insert',
   text: `INSERT INTO multipart_upload
-    (id, bucket_id, key, owner, initiator, acl, metadata, tags, checksum_algorithm, checksum_type,
+    (id, bucket_id, key, owner, initiator, acl, metadata, tags, checksum_algorithm, checksum_type, request_headers,
       ${ENCRYPTION_COLUMNS.join(', ')})
-    VALUES (${Array.from({ length: 10 + ENCRYPTION_COLUMNS.length }, (_, index) => `$${index + 1}`).join(', ')})
+    VALUES (${Array.from({ length: 11 + ENCRYPTION_COLUMNS.length }, (_, index) => `$${index + 1}`).join(', ')})
     RETURNING initiated_at`,
 };
 const FIND: Statement = {
@@ -48,6 +48,11 @@ const FIND: Statement = {
   text: `SELECT b.versioning, ${UPLOAD_COLUMNS} FROM bucket b
     LEFT JOIN multipart_upload u ON u.bucket_id = b.id AND u.id = $3 AND u.key = $2
     WHERE b.name = $1`,
+};
+const REQUEST_HEADERS: Statement = {
+  name: 'multipart.request-headers',
+  text: `SELECT u.request_headers FROM multipart_upload u JOIN bucket b ON b.id = u.bucket_id
+    WHERE b.name = $1 AND u.key = $2 AND u.id = $3`,
 };
 const LOCK: Statement = {
   name: 'multipart.lock',
@@ -133,6 +138,8 @@ export interface NewUpload {
   readonly metadata: ObjectMetadata;
   readonly tags?: Readonly<Record<string, string>>;
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
+  /** Of the request that begins it, by name, as far as its parts may be judged by them. */
+  readonly requestHeaders?: Readonly<Record<string, string>>;
   readonly record?: EncryptionRecord;
 }
 
@@ -165,6 +172,7 @@ export class MultipartRepository {
       upload.tags === undefined ? undefined : JSON.stringify(upload.tags),
       upload.checksum?.algorithm,
       upload.checksum?.type,
+      upload.requestHeaders === undefined ? undefined : JSON.stringify(upload.requestHeaders),
       ...encryptionValues(upload.record),
     ]);
     return { id, initiatedAt: (row as { initiated_at: Date }).initiated_at };
@@ -174,6 +182,19 @@ export class MultipartRepository {
   async find(bucket: string, key: string, uploadId: string): Promise<UploadRow | null | undefined> {
     const [row] = await this.database.query<UploadRow>(FIND, [bucket, key, uploadId]);
     return row?.id === null ? null : row;
+  }
+
+  /** Headers that an upload was begun with; null when it had none, undefined when there is no such upload. */
+  async requestHeaders(
+    bucket: string,
+    key: string,
+    uploadId: string,
+  ): Promise<Readonly<Record<string, string>> | null | undefined> {
+    const [row] = await this.database.query<{ request_headers: Readonly<Record<string, string>> | null }>(
+      REQUEST_HEADERS,
+      [bucket, key, uploadId],
+    );
+    return row?.request_headers;
   }
 
   /** Adds or replaces a part; `NoSuchUpload` when the upload has ended meanwhile. */

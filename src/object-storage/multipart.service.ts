@@ -89,6 +89,15 @@ export class MultipartService implements MultipartServiceContract {
     };
   }
 
+  /** The headers an upload was begun with, as `create` was given them; undefined when there are none, or no upload. */
+  async requestHeaders(
+    bucket: string,
+    key: string,
+    uploadId: string,
+  ): Promise<Readonly<Record<string, string>> | undefined> {
+    return (await this.uploads.requestHeaders(bucket, key, uploadId)) ?? undefined;
+  }
+
   /** See {@link PartUploader.upload}. */
   async uploadPart(command: UploadPartCommand): Promise<PartResult> {
     return this.parts.upload(command);

@@ -363,6 +363,8 @@ export interface CreateMultipartCommand {
   /** As in {@link PutObjectCommand}. */
   readonly owner: string;
   readonly acl?: AclRequest;
+  /** Headers of the request by which its parts may be judged later, by name. */
+  readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Asked once for the whole upload: for wrapping, and for the unwrapping that every part needs. */
   readonly authorizeKey?: KeyGuard;
 }

@@ -30,6 +30,7 @@ const PLAIN: Framing = { chunked: false, signedChunks: false, trailers: [] };
 /** The body of one request, not touched before an operation asks for it. */
 export class RequestBody {
   #stream: PayloadStream | undefined;
+  #document: Promise<Buffer> | undefined;
   #awaitsContinue: boolean;
 
   /** @param sendContinue given when the client waits for `100 Continue`; called when the body is first wanted */
@@ -107,13 +108,23 @@ export class RequestBody {
   }
 
   /**
-   * Reads a small document wholly and proves it against whatever digests came with it.
+   * Reads a small document wholly and proves it against whatever digests came with it. Asked again, it gives the same.
    *
    * @param limit largest size in bytes
    * @param checksumIsOfDocument false where x-amz-checksum-* headers speak of something else than this document
    * @throws S3Error MaxMessageLengthExceeded, IncompleteBody, BadDigest, XAmzContentSHA256Mismatch
    */
-  async read(limit: number, checksumIsOfDocument = true): Promise<Buffer> {
+  read(limit: number, checksumIsOfDocument = true): Promise<Buffer> {
+    this.#document ??= this.#readDocument(limit, checksumIsOfDocument);
+    return this.#document;
+  }
+
+  /** The same as {@link read}, for requests that may come without a body. */
+  readOptional(limit: number): Promise<Buffer> {
+    return this.isAbsent ? Promise.resolve(Buffer.alloc(0)) : this.read(limit);
+  }
+
+  async #readDocument(limit: number, checksumIsOfDocument: boolean): Promise<Buffer> {
     const { stream, expectation } = this.open(checksumIsOfDocument);
     if (expectation.length > limit) {
       stream.destroy();
@@ -126,11 +137,6 @@ export class RequestBody {
     const body = Buffer.concat(chunks);
     await verifyDocument(body, expectation);
     return body;
-  }
-
-  /** The same as {@link read}, for requests that may come without a body. */
-  readOptional(limit: number): Promise<Buffer> {
-    return this.isAbsent ? Promise.resolve(Buffer.alloc(0)) : this.read(limit);
   }
 
   #length(chunked: boolean): number {

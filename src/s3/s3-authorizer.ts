@@ -4,15 +4,15 @@ import { DomainError } from '../common/domain-error';
 import type { EncryptionContext } from '../common/encryption-context';
 import { ACCOUNT } from '../identity/account';
 import { IdentityService } from '../identity/identity.service';
-import type { AccessDecision, AccessRequest } from '../identity/identity.types';
+import type { AccessDecision } from '../identity/identity.types';
 import { IMPLICIT_DENY } from '../identity/policy-evaluator';
 import { DataKeys } from '../kms/data-keys';
-import { ObjectService } from '../object-storage/object.service';
 import type { KeyGuard } from '../object-storage/object-storage.types';
-import { conditionsOf, contextConditions, existingTagConditions } from './access-conditions';
+import { type Conditions, conditionsOf, contextConditions } from './access-conditions';
 import { AclAuthorizer, type AclQuestion } from './acl-authorizer';
 import { BucketAccessReader } from './bucket-access-reader';
 import { carriesAcl } from './headers/acl-headers';
+import { RequestConditions } from './request-conditions';
 import type { S3Call } from './s3-call';
 import { S3Error } from './s3-error';
 
@@ -45,7 +45,6 @@ const POLICY_ACTIONS: ReadonlySet<string> = new Set([
 
 /** What can own a bucket: an account of AWS or a canonical id. */
 const OWNER = /^(?:\d{12}|[0-9a-f]{64})$/;
-const EXISTING_TAG = 's3:existingobjecttag/';
 
 /** Puts every question of permission on the S3 face to the policies, and to access lists where they count. */
 @Injectable()
@@ -54,7 +53,7 @@ export class S3Authorizer {
     private readonly identity: IdentityService,
     private readonly access: BucketAccessReader,
     private readonly acls: AclAuthorizer,
-    private readonly objects: ObjectService,
+    private readonly conditions: RequestConditions,
     private readonly dataKeys: DataKeys,
   ) {}
 
@@ -109,7 +108,7 @@ export class S3Authorizer {
     }
   }
 
-  async #decide(call: S3Call, asked: AclQuestion, further: AccessRequest['conditions']): Promise<boolean> {
+  async #decide(call: S3Call, asked: AclQuestion, further: Conditions): Promise<boolean> {
     if (call.principal.kind === 'root') {
       return (await this.#judgeRoot(call, asked, further)).allowed;
     }
@@ -127,7 +126,7 @@ export class S3Authorizer {
   }
 
   /** As in AWS, root of the account may do everything but what the policy of the bucket refuses. */
-  async #judgeRoot(call: S3Call, asked: AclQuestion, further: AccessRequest['conditions']): Promise<AccessDecision> {
+  async #judgeRoot(call: S3Call, asked: AclQuestion, further: Conditions): Promise<AccessDecision> {
     const policy = POLICY_ACTIONS.has(asked.action) ? undefined : await this.access.policy(asked.bucket);
     return policy === undefined
       ? { allowed: true, reason: 'root' }
@@ -150,45 +149,20 @@ export class S3Authorizer {
 
   async #ask(
     call: S3Call,
-    { action, bucket, key, versionId }: AclQuestion,
+    question: AclQuestion,
     policy: string | undefined,
-    further: AccessRequest['conditions'],
+    further: Conditions,
   ): Promise<AccessDecision> {
+    const { action, bucket, key } = question;
     return this.identity.authorize(
       {
         principal: call.principal,
         action,
         resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
-        conditions: {
-          ...conditionsOf(call, versionId),
-          ...(key === '' ? {} : await this.#existingTags(call, policy, bucket, key, versionId)),
-          ...further,
-        },
+        conditions: { ...(await this.conditions.of(call, question, policy)), ...further },
       },
       policy,
     );
-  }
-
-  /** Tags are looked up only for a policy that asks for them. */
-  async #existingTags(
-    call: S3Call,
-    policy: string | undefined,
-    bucket: string,
-    key: string,
-    versionId: string | undefined,
-  ): Promise<AccessRequest['conditions']> {
-    const asked = policy !== undefined && /s3:ExistingObjectTag/i.test(policy);
-    if (!asked && !(await this.identity.asksFor(call.principal, EXISTING_TAG))) {
-      return {};
-    }
-    try {
-      return existingTagConditions((await this.objects.getTags(bucket, { key, versionId })).tags);
-    } catch (error) {
-      if (error instanceof DomainError) {
-        return {};
-      }
-      throw error;
-    }
   }
 
   /** The same as {@link allows}. @throws S3Error AccessDenied; NoSuchBucket, which is no secret */

@@ -27,6 +27,7 @@ import { AclAuthorizer } from './acl-authorizer';
 import { AclRequests } from './acl-requests';
 import { BucketAccessReader } from './bucket-access-reader';
 import { S3Authenticator } from './s3-authenticator';
+import { RequestConditions } from './request-conditions';
 import { S3Authorizer } from './s3-authorizer';
 import { S3Cors } from './s3-cors';
 import { S3Events } from './s3-events';
@@ -62,6 +63,7 @@ import { S3Operations } from './s3-operations';
     AclRequests,
     BucketAccessReader,
     S3Authenticator,
+    RequestConditions,
     S3Authorizer,
     S3Cors,
     S3Gateway,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { MultipartService } from '../../object-storage/multipart.service';
 import type { CompleteMultipartCommand } from '../../object-storage/object-storage.types';
+import { keptHeaders } from '../access-conditions';
 import { AclRequests } from '../acl-requests';
 import { encryptionAnswerHeaders, writeHeaders } from '../answer-headers';
 import {
@@ -77,6 +78,7 @@ export class MultipartOperations {
       tags,
       owner: call.principal.ownerId,
       acl,
+      requestHeaders: keptHeaders(headers),
       authorizeKey: this.authorizer.keyGuard(call),
     });
     const customerKey = encryption?.mode === 'sse-c' ? encryption.customerKey : undefined;
