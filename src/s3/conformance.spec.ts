@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import {
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
@@ -322,6 +322,28 @@ describe('what AWS documents', () => {
     expect([code(part), part.headers['allow']]).toEqual(['405 MethodNotAllowed', 'DELETE, POST, GET']);
     const form = await raw('POST', `/${BUCKET}`, { 'content-type': 'multipart/form-data' }, 'no boundary');
     expect(code(form)).toBe('400 MalformedPOSTRequest');
+  });
+
+  it('looks at a form, its signature and its policy before the bucket', async () => {
+    const post = async (fields: Record<string, string>): Promise<string> => {
+      const body = new FormData();
+      Object.entries(fields).forEach(([name, value]) => body.append(name, value));
+      body.append('file', new Blob(['x']));
+      const answer = await fetch(`${app.target.endpoint}/not-there`, { method: 'POST', body });
+      return `${answer.status} ${/<Code>(.*)<\/Code>/.exec(await answer.text())?.[1]}`;
+    };
+    const policy = Buffer.from('{"expiration":"2000-01-01T00:00:00Z","conditions":[]}').toString('base64');
+    const sign = (text: string): Record<string, string> => ({
+      AWSAccessKeyId: app.target.accessKeyId,
+      policy: text,
+      signature: createHmac('sha1', app.target.secretAccessKey).update(text).digest('base64'),
+    });
+    expect(await post({})).toBe('400 InvalidArgument');
+    expect(await post({ key: 'k', policy, signature: 'x' })).toBe('400 InvalidArgument');
+    expect(await post({ key: 'k', ...sign(policy), signature: 'x' })).toBe('403 SignatureDoesNotMatch');
+    expect(await post({ key: 'k', ...sign('e30=') })).toBe('400 InvalidPolicyDocument');
+    expect(await post({ key: 'k', ...sign(policy) })).toBe('403 AccessDenied');
+    expect(await post({ key: 'k' })).toBe('404 NoSuchBucket');
   });
 
   it('refuses preflights that lack or misspell what they ask for, whatever the bucket', async () => {

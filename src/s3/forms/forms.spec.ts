@@ -72,9 +72,7 @@ describe('readMultipartForm', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(token, { maxLength: 30 }), async (tokens) => {
-        expect(await refusal(() => read(tokens.join('')))).toMatch(
-          /^(accepted|MalformedPOSTRequest|IncorrectNumberOfFilesInPostRequest)$/,
-        );
+        expect(await refusal(() => read(tokens.join('')))).toMatch(/^(accepted|MalformedPOSTRequest|InvalidArgument)$/);
       }),
       { numRuns: 300 },
     );
@@ -82,7 +80,7 @@ describe('readMultipartForm', () => {
 
   it.each([
     ['no boundary', part('file', 'x'), 'text/plain', 'MalformedPOSTRequest'],
-    ['no file', `${part('key', 'k')}--frontier--`, TYPE, 'IncorrectNumberOfFilesInPostRequest'],
+    ['no file', `${part('key', 'k')}--frontier--`, TYPE, 'InvalidArgument'],
     [
       'an early end',
       `${part('key', 'k')}--frontier\r\nContent-Disposition: form-data; name="file"\r\n\r\nhalf`,
@@ -95,69 +93,160 @@ describe('readMultipartForm', () => {
       TYPE,
       'MalformedPOSTRequest',
     ],
-    ['fields without end', part('key', 'k'.repeat(70_000)), TYPE, 'MaxPostPreDataLengthExceeded'],
+    ['fields without end', part('key', 'k'.repeat(20_480)), TYPE, 'MaxPostPreDataLengthExceeded'],
   ])('refuses %s', async (_, text, type, code) => {
     expect(await refusal(() => read(text, 1000, type))).toBe(code);
   });
 });
 
+describe('what is refused before the file', () => {
+  it('is counted as S3 counts it', async () => {
+    const details = async (text: string): Promise<unknown> => {
+      try {
+        return await read(text, 1000);
+      } catch (error) {
+        return (error as { details: unknown }).details;
+      }
+    };
+    expect(await details(part('key', 'k'.repeat(20_480)))).toEqual({ MaxPostPreDataLengthBytes: '20480' });
+    expect(await details(`${part('key', 'k')}--frontier--`)).toEqual({ ArgumentName: 'file', ArgumentValue: '0' });
+    expect(await details(`${part('key', 'k'.repeat(20_000))}${part('file', 'x')}--frontier--`)).toMatchObject({
+      file: 'x',
+    });
+  });
+
+  it('keeps the names of fields as they were sent', async () => {
+    const form = await readMultipartForm(
+      pieces(`${part('StorageClass', 'x')}${part('File', 'x')}--frontier--`, 9),
+      TYPE,
+    );
+    expect([...form.names]).toEqual([['storageclass', 'StorageClass']]);
+    expect(form.fields.get('storageclass')).toBe('x');
+  });
+});
+
 describe('checkPostPolicy', () => {
-  const policy = (conditions: unknown, expiration = '2030-01-02T00:00:00Z'): string =>
-    Buffer.from(JSON.stringify({ expiration, conditions })).toString('base64');
-  const fields = (more: Record<string, string> = {}): Map<string, string> =>
-    new Map(Object.entries({ key: 'user/a', bucket: 'b', ...more }));
+  const encode = (document: unknown): string => Buffer.from(JSON.stringify(document)).toString('base64');
+  const policy = (conditions: unknown, expiration: unknown = '2030-01-02T00:00:00Z'): string =>
+    encode({ expiration, conditions });
+  const check = (text: string, more: Record<string, string> = {}): unknown => {
+    const sent = Object.entries({ key: 'user/a', bucket: 'b', ...more });
+    return checkPostPolicy(
+      text,
+      {
+        values: new Map(sent.map(([name, value]) => [name.toLowerCase(), value])),
+        names: new Map(sent.map(([name]) => [name.toLowerCase(), name])),
+      },
+      NOW,
+    );
+  };
   const BASE = [{ bucket: 'b' }, ['starts-with', '$key', 'user/']];
 
   it('knows every operator, and gives the bounds of the file', () => {
     const conditions = [...BASE, ['eq', '$acl', 'private'], ['content-length-range', 1, 10], { 'X-Amz-Meta-A': '1' }];
-    expect(checkPostPolicy(policy(conditions), fields({ acl: 'private', 'x-amz-meta-a': '1' }), NOW)).toEqual({
-      least: 1,
-      most: 10,
-    });
+    const bounds = { least: 1, most: 10 };
+    expect(check(policy(conditions), { acl: 'private', 'x-amz-meta-a': '1' })).toEqual(bounds);
+    expect(check(policy([...BASE, ['content-length-range', '1', '10']]))).toEqual(bounds);
     expect(
-      checkPostPolicy(
-        policy([...BASE, ['starts-with', '$Content-Type', 'image/']]),
-        fields({ 'content-type': 'image/png,image/gif', 'x-ignore-me': '' }),
-        NOW,
-      ),
+      check(policy([...BASE, ['starts-with', '$Content-Type', 'image/']]), {
+        'Content-Type': 'image/png,image/gif',
+        'x-ignore-me': '',
+      }),
     ).toBeUndefined();
+    expect(check(policy(BASE).replace(/=*$/, ''))).toBeUndefined();
+    expect(check(policy(BASE).replace(/(.{20})/g, '$1\n'))).toBeUndefined();
   });
 
-  it.each([
-    ['another key', BASE, { key: 'other' }, 'AccessDenied'],
-    ['another bucket', [{ bucket: 'c' }, BASE[1]], {}, 'AccessDenied'],
-    ['a field beyond the policy', BASE, { acl: 'public-read' }, 'AccessDenied'],
-    ['a missing field', [...BASE, ['starts-with', '$x-amz-meta-a', 'x']], {}, 'AccessDenied'],
+  it('bounds the file by all ranges together', () => {
+    const ranges = [
+      ['content-length-range', 0, 100],
+      ['content-length-range', 5, 1000],
+    ];
+    expect(check(policy([...BASE, ...ranges]))).toEqual({ least: 5, most: 100 });
+  });
+
+  const FAILED = 'Invalid according to Policy: Policy Condition failed:';
+  it.each<[string, unknown, Record<string, string>]>([
+    [`${FAILED} ["starts-with", "$key", "user/"]`, BASE[1], { key: 'other' }],
+    [`${FAILED} ["eq", "$bucket", "c"]`, { bucket: 'c' }, {}],
+    [`${FAILED} ["eq", "$Expires", "x"]`, { Expires: 'x' }, {}],
+    [`${FAILED} ["eq", "$ACL", "x"]`, ['eq', '$ACL', 'x'], { acl: 'X' }],
+    [`${FAILED} ["eq", "key", "user/a"]`, ['eq', 'key', 'user/a'], {}],
+    [`${FAILED} ["eq", "$x-amz-meta-a", "say \\"a\\""]`, ['eq', '$x-amz-meta-a', 'say "a"'], {}],
+    [`${FAILED} ["starts-with", "$Content-Type", ""]`, ['starts-with', '$Content-Type', ''], {}],
     [
-      'one type that does not match',
-      [...BASE, ['starts-with', '$Content-Type', 'image/']],
+      `${FAILED} ["starts-with", "$Content-Type", "image/"]`,
+      ['starts-with', '$Content-Type', 'image/'],
       { 'content-type': 'image/png,text/html' },
-      'AccessDenied',
     ],
-    ['a condition without $', [...BASE, ['eq', 'key', 'user/a']], {}, 'AccessDenied'],
-    ['a range of words', [...BASE, ['content-length-range', 'test', '10']], {}, 'AccessDenied'],
-    ['no conditions', [], {}, 'InvalidPolicyDocument'],
-    ['an unknown operator', [...BASE, ['ends-with', '$key', 'x']], {}, 'InvalidPolicyDocument'],
-    ['a range that begins below nothing', [...BASE, ['content-length-range', -1, 0]], {}, 'InvalidPolicyDocument'],
-    ['half a range', [...BASE, ['content-length-range', 0]], {}, 'InvalidPolicyDocument'],
-    ['two conditions in one', [{ bucket: 'b', key: 'user/a' }], {}, 'InvalidPolicyDocument'],
-  ])('refuses %s', async (_, conditions, more, code) => {
-    expect(await refusal(() => checkPostPolicy(policy(conditions), fields(more), NOW))).toBe(code);
-  });
-
-  it('names the condition that failed as it stands', () => {
-    const check = (condition: unknown): unknown => checkPostPolicy(policy([...BASE, condition]), fields(), NOW);
-    const failed = 'Invalid according to Policy: Policy Condition failed:';
-    expect(() => check(['eq', '$ACL', 'x'])).toThrow(`${failed} ["eq", "$acl", "x"]`);
-    expect(() => check(['eq', 'acl', 'x'])).toThrow(`${failed} ["eq", "acl", "x"]`);
-    expect(() => check(['content-length-range', 'a', 2])).toThrow(`${failed} ["content-length-range", "a", "2"]`);
-  });
-
-  it('refuses an expired, an undated and an unreadable policy', async () => {
-    expect(await refusal(() => checkPostPolicy(policy(BASE, '2029-01-01T00:00:00Z'), fields(), NOW))).toBe(
-      'AccessDenied',
+    [`${FAILED} ["content-length-range", "test", "10"]`, ['content-length-range', 'test', '10'], {}],
+    [`${FAILED} ["content-length-range", "a", "2"]`, ['content-length-range', 'a', 2], {}],
+  ])('answers %s', (message, condition, more) => {
+    expect(() => check(policy([...BASE, condition]), more)).toThrow(
+      expect.objectContaining({ kind: 'AccessDenied', message }),
     );
-    expect(await refusal(() => checkPostPolicy(policy(BASE, 'soon'), fields(), NOW))).toBe('InvalidPolicyDocument');
-    expect(await refusal(() => checkPostPolicy('%%%', fields(), NOW))).toBe('InvalidPolicyDocument');
+  });
+
+  it('names the fields beyond the policy as they were sent', () => {
+    const extra = (conditions: unknown, more: Record<string, string> = {}) => {
+      try {
+        check(policy(conditions), more);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect(extra(BASE, { StorageClass: 'x' })).toBe('Invalid according to Policy: Extra input fields: StorageClass');
+    expect(extra([BASE[1]])).toBe('Invalid according to Policy: Extra input fields: bucket');
+    expect(extra([])).toBe('Invalid according to Policy: Extra input fields: key, bucket');
+  });
+
+  it.each<[string, string]>([
+    ["Expecting '{' but found End-of-Input", ''],
+    ['invalid Base64 encoding.', '%%%'],
+    ['invalid Base64 encoding.', 'invalid_base64'],
+    ['Invalid JSON.', Buffer.from('invalid json').toString('base64')],
+    ['Invalid JSON.', encode([])],
+    ["Unexpected: 'statement'", encode({ Statement: [] })],
+    ["Unexpected: 'expiration'", encode({ EXPIRATION: '2030-01-02T00:00:00Z', conditions: BASE })],
+    ['Policy missing expiration.', encode({ conditions: BASE })],
+    ['Policy missing conditions.', encode({ expiration: '2030-01-02T00:00:00Z' })],
+    ["Invalid 'conditions' value: must be a List.", policy(true)],
+    ['Invalid JSON.', policy(BASE, true)],
+    ["Invalid 'expiration' value: 'soon'", policy(BASE, 'soon')],
+    ["Invalid 'expiration' value: '2030-01-02T00:00:00+02:00'", policy(BASE, '2030-01-02T00:00:00+02:00')],
+    ["Invalid 'expiration' value: '2030-01-02 00:00:00 UTC'", policy(BASE, '2030-01-02 00:00:00 UTC')],
+    ["Invalid 'expiration' value: '2030-13-02T00:00:00Z'", policy(BASE, '2030-13-02T00:00:00Z')],
+    ['Invalid condition test: must be a List or Object.', policy([true])],
+    ['Invalid condition test: must be a List or Object.', policy([null])],
+    ['Invalid Condition: missing operation identifier.', policy([[]])],
+    ["Invalid Condition: unknown operation 'ends-with'.", policy([['ends-with', '$key', 'x']])],
+    ['Invalid JSON.', policy([[5, '$key', 'x']])],
+    ['Invalid eq: wrong number of arguments.', policy([['eq', '$key', 'x', 'y']])],
+    ['Invalid starts-with: wrong number of arguments.', policy([['starts-with', '$key']])],
+    ['Invalid JSON.', policy([['eq', '$key', 5]])],
+    ['Invalid JSON.', policy([['eq', false, 'x']])],
+    ['Invalid content-length-range: wrong number of arguments.', policy([['content-length-range', 0]])],
+    ['Invalid content-length-range.', policy([['content-length-range', -1, 0]])],
+    ['Invalid JSON.', policy([['content-length-range', 0, 512.5]])],
+    ['Invalid JSON.', policy([['content-length-range', 0, false]])],
+    ['Invalid JSON.', policy([{ key: null }])],
+    ['Invalid Simple-Condition: value must be a string.', policy([{ 'Content-Length': 5 }])],
+    [
+      'Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.',
+      policy([{ bucket: 'b', key: 'user/a' }]),
+    ],
+    ['Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.', policy([{}])],
+  ])('answers Invalid Policy: %s', (message, text) => {
+    expect(() => check(text)).toThrow(
+      expect.objectContaining({ kind: 'InvalidPolicyDocument', message: `Invalid Policy: ${message}` }),
+    );
+  });
+
+  it('refuses an expired policy, but only one that it can read', () => {
+    expect(() => check(policy(BASE, '2029-01-01T00:00:00.000Z'))).toThrow(
+      'Invalid according to Policy: Policy expired.',
+    );
+    expect(() => check(policy([[]], '2029-01-01T00:00:00.000Z'))).toThrow('missing operation identifier');
   });
 });

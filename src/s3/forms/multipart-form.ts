@@ -1,6 +1,7 @@
-import { S3Error } from '../s3-error';
+import { invalidArgument, S3Error } from '../s3-error';
 
-const MAX_FIELDS_BYTES = 64 * 1024;
+/** What may come before the bytes of the file. */
+const MAX_FIELDS_BYTES = 20_480;
 const MAX_FIELDS = 200;
 const CRLF = Buffer.from('\r\n');
 const END_OF_HEADERS = Buffer.from('\r\n\r\n');
@@ -10,6 +11,8 @@ const FILE = 'file';
 export interface MultipartForm {
   /** Values by lower-case name; of equal names the first. */
   readonly fields: ReadonlyMap<string, string>;
+  /** Names of fields as they were sent, by lower-case name. */
+  readonly names: ReadonlyMap<string, string>;
   /** Without any folder; undefined when the file came as a field like any other. */
   readonly fileName?: string;
   readonly fileType?: string;
@@ -22,7 +25,7 @@ export interface MultipartForm {
  * Fields after the file are ignored, as S3 does.
  *
  * @param contentType value of the Content-Type header
- * @throws S3Error MalformedPOSTRequest, MaxPostPreDataLengthExceeded, IncorrectNumberOfFilesInPostRequest
+ * @throws S3Error MalformedPOSTRequest, MaxPostPreDataLengthExceeded, InvalidArgument when there is no file
  */
 export async function readMultipartForm(
   body: AsyncIterable<Buffer>,
@@ -32,28 +35,31 @@ export async function readMultipartForm(
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   const reader = new FormReader(body);
   const fields = new Map<string, string>();
+  const names = new Map<string, string>();
   // The first delimiter may stand at the very beginning, without the line break before it.
   reader.prepend(CRLF);
   await reader.until(delimiter);
   for (let count = 0; count <= MAX_FIELDS; count++) {
     const mark = await reader.take(2);
     if (mark.toString('latin1') === '--') {
-      throw new S3Error('IncorrectNumberOfFilesInPostRequest');
+      throw invalidArgument('POST requires exactly one file upload per request.', FILE, '0');
     }
     if (!mark.equals(CRLF)) {
       throw new S3Error('MalformedPOSTRequest');
     }
     reader.prepend(CRLF);
     const part = partOf((await reader.until(END_OF_HEADERS)).toString('utf8'));
-    if (part.name === FILE) {
-      return { fields, fileName: part.fileName, fileType: part.type, file: reader.rest(delimiter) };
+    const name = part.name.toLowerCase();
+    if (name === FILE) {
+      return { fields, names, fileName: part.fileName, fileType: part.type, file: reader.rest(delimiter) };
     }
     const value = (await reader.until(delimiter)).toString('utf8');
-    if (!fields.has(part.name)) {
-      fields.set(part.name, value);
+    if (!fields.has(name)) {
+      fields.set(name, value);
+      names.set(name, part.name);
     }
   }
-  throw new S3Error('MaxPostPreDataLengthExceeded');
+  throw tooManyFields();
 }
 
 /** A pull reader over the pieces of a body that never holds more than the fields, or one piece of the file. */
@@ -80,13 +86,13 @@ class FormReader {
         this.#held = this.#held.subarray(at + delimiter.length);
         this.#consumed += at + delimiter.length;
         if (this.#consumed > MAX_FIELDS_BYTES) {
-          throw new S3Error('MaxPostPreDataLengthExceeded');
+          throw tooManyFields();
         }
         return before;
       }
       from = Math.max(0, this.#held.length - delimiter.length + 1);
       if (this.#consumed + this.#held.length > MAX_FIELDS_BYTES) {
-        throw new S3Error('MaxPostPreDataLengthExceeded');
+        throw tooManyFields();
       }
       await this.#fill();
     }
@@ -132,6 +138,12 @@ class FormReader {
   }
 }
 
+function tooManyFields(): S3Error {
+  return new S3Error('MaxPostPreDataLengthExceeded', undefined, {
+    MaxPostPreDataLengthBytes: String(MAX_FIELDS_BYTES),
+  });
+}
+
 function boundaryOf(contentType: string): string {
   const match = /^multipart\/form-data\s*;.*?boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
   const boundary = match?.[1] ?? match?.[2];
@@ -148,7 +160,7 @@ function partOf(headers: string): { name: string; fileName?: string; type?: stri
     throw new S3Error('MalformedPOSTRequest');
   }
   return {
-    name: name.toLowerCase(),
+    name,
     fileName: parameterOf(disposition, 'filename')?.replace(/^.*[\\/]/s, ''),
     type: /^content-type:[ \t]*(\S.*?)[ \t]*$/im.exec(headers)?.[1],
   };

@@ -71,7 +71,8 @@ export class PostObjectOperations {
       write.principal = call.principal;
       await this.authenticator.authenticateForm(write, fields);
       const policy = fields.get('policy');
-      const bounds = policy === undefined ? undefined : checkPostPolicy(policy, fields, new Date());
+      const bounds =
+        policy === undefined ? undefined : checkPostPolicy(policy, { values: fields, names: form.names }, new Date());
       await this.authorizer.authorize(write);
       return answerOf(write, fields, await this.put(write, form, bounds, expectation.length));
     } finally {
