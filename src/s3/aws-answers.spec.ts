@@ -51,6 +51,35 @@ describe('answers that AWS gives', () => {
   const part = (Key: string, UploadId: string) =>
     s3.send(new UploadPartCommand({ Bucket: BUCKET, Key, UploadId, PartNumber: 1, Body: 'part' }));
 
+  it('list uploads page by page, past common prefixes', async () => {
+    const Bucket = 'uploads-by-page';
+    await s3.send(new CreateBucketCommand({ Bucket }));
+    const keys = ['a/1', 'a/2', 'b', 'b', 'c d/1', 'e'];
+    for (const Key of keys) {
+      await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    }
+    for (const MaxUploads of [1, 2, 3, 4]) {
+      const listed: string[] = [];
+      let marker: { KeyMarker?: string; UploadIdMarker?: string } = {};
+      for (let more = true; more;) {
+        const page = await s3.send(
+          new ListMultipartUploadsCommand({ Bucket, Delimiter: '/', MaxUploads, EncodingType: 'url', ...marker }),
+        );
+        const prefixes = (page.CommonPrefixes ?? []).map(({ Prefix }) => decodeURIComponent(String(Prefix)));
+        const uploads = (page.Uploads ?? []).map(({ Key }) => String(Key));
+        listed.push(...[...prefixes, ...uploads].sort());
+        const next = decodeURIComponent(page.NextKeyMarker ?? '');
+        if (page.IsTruncated === true) {
+          expect(next).toBe(listed.at(-1));
+          expect(page.NextUploadIdMarker === '').toBe(next.endsWith('/'));
+        }
+        marker = { KeyMarker: next, UploadIdMarker: page.NextUploadIdMarker };
+        more = page.IsTruncated === true;
+      }
+      expect(listed).toEqual(['a/', 'b', 'b', 'c d/', 'e']);
+    }
+  });
+
   it('name the condition that failed, and nothing else', async () => {
     await put('conditional');
     const path = `/${BUCKET}/conditional`;

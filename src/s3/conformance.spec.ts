@@ -349,7 +349,7 @@ describe('what AWS documents', () => {
   it('refuses preflights that lack or misspell what they ask for, whatever the bucket', async () => {
     const preflight = async (headers: Record<string, string>) => {
       const answer = await fetch(`${app.target.endpoint}/not-there`, { method: 'OPTIONS', headers });
-      return [answer.status, /<Message>(.*)<\/Message>/.exec(await answer.text())?.[1]];
+      return [answer.status, /<Message>(.*)<\/Message>/.exec(await answer.text())?.[1]?.replaceAll('&quot;', '"')];
     };
     expect(await preflight({ origin: '' })).toEqual([400, 'Insufficient information. Origin request header needed.']);
     const origin = 'https://www.example.org';
@@ -361,6 +361,32 @@ describe('what AWS documents', () => {
       403,
       'CORSResponse: Bucket not found',
     ]);
+    expect(await preflight({ origin, 'access-control-request-method': '' })).toEqual([
+      403,
+      'CORSResponse: Bucket not found',
+    ]);
+    const asking = (names: string) =>
+      preflight({ origin, 'access-control-request-method': 'GET', 'access-control-request-headers': names });
+    for (const wrong of [
+      'in valid',
+      'X(Custom)',
+      'X:Y',
+      ' Bad/Header',
+      'X[Key]',
+      'Bad=Name',
+      'bad@char',
+      'tab\tchar',
+    ]) {
+      expect(await asking(`X-Amz-Date,${wrong},Range`)).toEqual([
+        400,
+        `Access-Control-Request-Headers "${wrong}" contains invalid character.`,
+      ]);
+    }
+    expect(await asking(Buffer.from('Emoji😀', 'utf8').toString('latin1'))).toEqual([
+      400,
+      'Access-Control-Request-Headers "Emoji😀" contains invalid character.',
+    ]);
+    expect(await asking('X-Amz-Date, , range,')).toEqual([403, 'CORSResponse: Bucket not found']);
   });
 
   it('reads an empty object by its last bytes, and ignores a range with blanks', async () => {

@@ -3,8 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
 import { BucketService } from '../object-storage/bucket.service';
 import { CORS_DOCUMENT } from './bucket-documents';
-import { CORS_METHODS, corsHeaders, type CorsRule } from './documents/cors-rules';
-import { headerOf } from './headers/header-values';
+import { CORS_METHODS, corsHeaders, HEADER_NAME, type CorsRule } from './documents/cors-rules';
+import { headerOf, textHeaderOf } from './headers/header-values';
 import { emptyAnswer, type S3Answer } from './s3-call';
 import { S3Error } from './s3-error';
 
@@ -19,7 +19,7 @@ export class S3Cors {
    */
   async preflight(bucket: string, key: string, headers: IncomingHttpHeaders): Promise<S3Answer> {
     const origin = headerOf(headers, 'origin');
-    const method = headerOf(headers, 'access-control-request-method');
+    const method = headerOf(headers, 'access-control-request-method') || undefined;
     if (origin === undefined || origin === '') {
       throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.');
     }
@@ -27,13 +27,14 @@ export class S3Cors {
       assertMethod(method);
     }
     const asked = requestedHeaders(headers);
+    asked.forEach(assertHeaderName);
     const rules = await this.#rulesOf(bucket);
     if (rules === undefined || rules === 'no-bucket') {
       const message = rules === undefined ? undefined : 'CORSResponse: Bucket not found';
       throw new S3Error('AccessForbidden', message, { Method: method ?? 'OPTIONS', ResourceType: 'BUCKET' });
     }
     assertMethod(method);
-    const answer = corsHeaders(rules, { origin, method, headers: asked });
+    const answer = corsHeaders(rules, { origin, method, headers: namesOf(asked) });
     if (answer === undefined) {
       throw new S3Error(
         'AccessForbidden',
@@ -54,7 +55,7 @@ export class S3Cors {
     const rules = await this.#rulesOf(bucket);
     return rules === undefined || rules === 'no-bucket'
       ? {}
-      : (corsHeaders(rules, { origin, method: asked, headers: requestedHeaders(headers) }) ?? {});
+      : (corsHeaders(rules, { origin, method: asked, headers: namesOf(requestedHeaders(headers)) }) ?? {});
   }
 
   async #rulesOf(bucket: string): Promise<readonly CorsRule[] | 'no-bucket' | undefined> {
@@ -76,7 +77,17 @@ function assertMethod(method: string | undefined): asserts method is string {
   }
 }
 
+function assertHeaderName(asked: string): void {
+  if (!HEADER_NAME.test(asked.trim())) {
+    throw new S3Error('BadRequest', `Access-Control-Request-Headers "${asked}" contains invalid character.`);
+  }
+}
+
+/** As they stand between the commas. */
 function requestedHeaders(headers: IncomingHttpHeaders): string[] {
-  const names = (headerOf(headers, 'access-control-request-headers') ?? '').split(',');
-  return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
+  return (textHeaderOf(headers, 'access-control-request-headers') ?? '').split(',');
+}
+
+function namesOf(asked: readonly string[]): string[] {
+  return asked.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
 }

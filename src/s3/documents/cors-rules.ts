@@ -21,8 +21,8 @@ export interface CorsQuestion {
 }
 
 export const CORS_METHODS: ReadonlySet<string> = new Set(['GET', 'PUT', 'HEAD', 'POST', 'DELETE']);
-/** A token of RFC 9110, in which the wildcard is a character like others. */
-const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]*$/;
+/** A token of RFC 9110, in which the wildcard is a character like others, or nothing. */
+export const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]*$/;
 const MAX_RULES = 100;
 const MAX_ID_LENGTH = 255;
 
