@@ -165,10 +165,12 @@ describe('what a policy judges', () => {
     client.destroy();
   });
 
-  it('is the account of bucket and caller', async () => {
-    const Bucket = await bucketThatDenies('s3:PutObject', {
-      StringNotEquals: { 's3:ResourceAccount': '000000000000', 'aws:PrincipalAccount': '000000000000' },
-    });
+  it.each([
+    ['s3:ResourceAccount', '000000000000'],
+    ['aws:PrincipalAccount', '000000000000'],
+    ['aws:RequestedRegion', 'us-east-1'],
+  ])('is where the bucket and the caller belong: %s', async (key, value) => {
+    const Bucket = await bucketThatDenies('s3:PutObject', { StringNotEquals: { [key]: value } });
     expect(await outcome(user.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' })))).toBe('ok');
   });
 });

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../common/domain-error';
+import type { EncryptionContext } from '../common/encryption-context';
 import { IdentityService } from '../identity/identity.service';
 import { MultipartService } from '../object-storage/multipart.service';
 import { ObjectService } from '../object-storage/object.service';
-import { type Conditions, conditionsOf, existingTagConditions } from './access-conditions';
+import { Settings } from '../settings/settings';
+import { type Conditions, conditionsOf, contextConditions, existingTagConditions } from './access-conditions';
 import type { AclQuestion } from './acl-authorizer';
 import { bodyConditions, bodyKeyPrefix } from './body-conditions';
 import type { S3Call } from './s3-call';
@@ -15,15 +17,26 @@ const KEPT: readonly string[] = ['s3:x-amz-', 's3:requestobjecttag', 's3:object-
 /** Collects what policies may judge a request by. What costs a look-up is looked up for a policy that asks for it only. */
 @Injectable()
 export class RequestConditions {
+  readonly #region: Conditions;
+
   constructor(
     private readonly identity: IdentityService,
     private readonly objects: ObjectService,
     private readonly uploads: MultipartService,
-  ) {}
+    settings: Settings,
+  ) {
+    this.#region = { 'aws:RequestedRegion': settings.region };
+  }
+
+  /** What the request itself tells, in a question about a KMS key, which no policy of a bucket answers. */
+  ofKey(call: S3Call, context: EncryptionContext | undefined): Conditions {
+    return { ...this.#region, ...conditionsOf(call), ...contextConditions(context) };
+  }
 
   /** @param policy of the bucket, JSON */
   async of(call: S3Call, question: AclQuestion, policy: string | undefined): Promise<Conditions> {
     return {
+      ...this.#region,
       ...conditionsOf(call, question.versionId, await this.#keptHeaders(call, policy)),
       ...(await this.#existingTags(call, question, policy)),
       ...(await this.#ofBody(call, policy)),

@@ -8,7 +8,7 @@ import type { AccessDecision } from '../identity/identity.types';
 import { IMPLICIT_DENY } from '../identity/policy-evaluator';
 import { DataKeys } from '../kms/data-keys';
 import type { KeyGuard } from '../object-storage/object-storage.types';
-import { type Conditions, conditionsOf, contextConditions } from './access-conditions';
+import type { Conditions } from './access-conditions';
 import { AclAuthorizer, type AclQuestion } from './acl-authorizer';
 import { BucketAccessReader } from './bucket-access-reader';
 import { carriesAcl } from './headers/acl-headers';
@@ -224,7 +224,7 @@ export class S3Authorizer {
       principal: call.principal,
       action,
       resource: `arn:aws:kms:::key/${this.keyReference(key.kms, key.keyId) ?? ''}`,
-      conditions: { ...conditionsOf(call), ...contextConditions(context) },
+      conditions: this.conditions.ofKey(call, context),
     });
     if (!decision.allowed) {
       throw new S3Error('AccessDenied', `Not allowed: ${action} on the KMS key of the object`);
