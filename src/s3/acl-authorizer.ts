@@ -16,8 +16,8 @@ export interface AclQuestion {
   readonly versionId: string | undefined;
 }
 
-/** `missing`: the object is not there, so that only who may list the bucket may learn it. */
-export type AclVerdict = 'granted' | 'not-granted' | 'missing';
+/** An error says that the object is not there, which only who may list the bucket may learn. */
+export type AclVerdict = 'granted' | 'not-granted' | DomainError;
 
 /** Asks access lists, where they count. */
 @Injectable()
@@ -27,19 +27,21 @@ export class AclAuthorizer {
     private readonly uploads: MultipartService,
   ) {}
 
-  /** Whether an access list grants the caller what no policy allows and none refuses. */
+  /** Whether an access list grants the caller what no policy allows and none refuses. What is not there has no list. */
   async judge(call: S3Call, access: CallAccess, question: AclQuestion): Promise<AclVerdict> {
     const rule = ACL_RULES[question.action];
     const isBucketOwner = call.principal.ownerId === access.owner;
-    if (rule === undefined || !aclsEnabled(access) || (access.restricted && !isBucketOwner)) {
-      return 'not-granted';
-    }
-    if (rule.on === 'object') {
-      const info = await this.#find(question);
-      return info === undefined ? 'missing' : verdict(aclGrants(info, rule.permission, ...asked(call, access)));
+    const listsCount = aclsEnabled(access) && (!access.restricted || isBucketOwner);
+    if (rule?.on === 'object') {
+      const found = await findOrError(this.#describe(question));
+      return found instanceof DomainError
+        ? found
+        : verdict(listsCount && aclGrants(found, rule.permission, ...asked(call, access)));
     }
     return verdict(
-      aclGrants(access, rule.permission, ...asked(call, access)) &&
+      rule !== undefined &&
+        listsCount &&
+        aclGrants(access, rule.permission, ...asked(call, access)) &&
         (isBucketOwner || (await this.#isReservedFor(call, rule, question))),
     );
   }
@@ -51,8 +53,8 @@ export class AclAuthorizer {
       case 'bucket-owner':
         return false;
       case 'owners': {
-        const owner = (await this.#find(question))?.owner;
-        return owner === undefined || owner === call.principal.ownerId;
+        const found = await findOrError(this.#describe(question));
+        return found instanceof DomainError || found.owner === call.principal.ownerId;
       }
       case 'initiator': {
         const initiator = await this.#initiator(call, question);
@@ -61,23 +63,24 @@ export class AclAuthorizer {
     }
   }
 
-  async #find({ bucket, key, versionId }: AclQuestion): Promise<ObjectInfo | undefined> {
-    return found(this.objects.describe(bucket, { key, versionId }));
+  #describe({ bucket, key, versionId }: AclQuestion): Promise<ObjectInfo> {
+    return this.objects.describe(bucket, { key, versionId });
   }
 
   async #initiator(call: S3Call, { bucket, key }: AclQuestion): Promise<string | undefined> {
     const uploadId = call.query.get('uploadId') ?? '';
-    return (await found(this.uploads.listParts(bucket, key, uploadId, 0, 0)))?.upload.initiator;
+    const found = await findOrError(this.uploads.listParts(bucket, key, uploadId, 0, 0));
+    return found instanceof DomainError ? undefined : found.upload.initiator;
   }
 }
 
-/** Undefined for what is not there; what is wrong with its name the operation will say. */
-async function found<T>(work: Promise<T>): Promise<T | undefined> {
+/** What is there, or why it is not. */
+async function findOrError<T>(work: Promise<T>): Promise<T | DomainError> {
   try {
     return await work;
   } catch (error) {
     if (error instanceof DomainError) {
-      return undefined;
+      return error;
     }
     throw error;
   }

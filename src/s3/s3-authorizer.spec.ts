@@ -4,9 +4,11 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutBucketEncryptionCommand,
   PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -58,6 +60,28 @@ describe('permissions on the S3 face', () => {
     expect(deleted.Errors).toMatchObject([{ Key: 'open/a', Code: 'AccessDenied' }]);
     expect(await get('open/a')).toBe('ok');
     reader.destroy();
+  });
+
+  it('are not needed to learn what is missing where one may list, in buckets of either ownership', async () => {
+    const lister = await userWith('lister', [
+      { Effect: 'Allow', Action: ['s3:ListBucket', 's3:ListBucketVersions'], Resource: '*' },
+    ]);
+    for (const ObjectOwnership of ['BucketOwnerEnforced', 'ObjectWriter'] as const) {
+      const Bucket = `looked-at-${ObjectOwnership.toLowerCase()}`;
+      await root.send(new CreateBucketCommand({ Bucket, ObjectOwnership }));
+      await root.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+      await root.send(new PutObjectCommand({ Bucket, Key: 'there', Body: 'x' }));
+      await root.send(new DeleteObjectCommand({ Bucket, Key: 'deleted' }));
+      const get = (Key: string): Promise<string> => outcome(lister.send(new GetObjectCommand({ Bucket, Key })));
+      const head = (Key: string): Promise<string> => outcome(lister.send(new HeadObjectCommand({ Bucket, Key })));
+      expect([await get('there'), await get('missing'), await get('deleted')]).toEqual([
+        'AccessDenied',
+        'NoSuchKey',
+        'NoSuchKey',
+      ]);
+      expect(await head('missing')).toBe('NotFound');
+    }
+    lister.destroy();
   });
 
   it('are needed on the source of a copy too', async () => {

@@ -71,7 +71,10 @@ export class S3Authorizer {
     await this.#authorizeHeaders(call);
   }
 
-  /** Whether the caller may act on a bucket, or on an object in it when a key is given. */
+  /**
+   * Whether the caller may act on a bucket, or on an object in it when a key is given.
+   * @throws StorageError when an object that the caller may not read is not there, and the caller may list the bucket
+   */
   allows(call: S3Call, action: string, bucket: string, key = '', versionId?: string): Promise<boolean> {
     return this.#decide(call, { action, bucket, key, versionId }, {});
   }
@@ -122,7 +125,10 @@ export class S3Authorizer {
       return decision.allowed;
     }
     const verdict = await this.acls.judge(call, access, question);
-    return verdict === 'missing' ? this.allowsListing(call, asked.bucket, asked.key) : verdict === 'granted';
+    if (verdict instanceof DomainError && (await this.allowsListing(call, asked.bucket, asked.key))) {
+      throw verdict;
+    }
+    return verdict === 'granted';
   }
 
   /** As in AWS, root of the account may do everything but what the policy of the bucket refuses. */
