@@ -1,4 +1,4 @@
-import { ACCOUNT } from './account';
+import { ACCOUNT, userArn } from './account';
 import type { AccessRequest, ConditionValue } from './identity.types';
 
 /**
@@ -12,7 +12,7 @@ export function withPrincipalConditions(request: AccessRequest, now: Date): Reco
     'aws:username': principal.kind === 'user' ? principal.name : undefined,
     'aws:userid': principal.kind === 'anonymous' ? undefined : principal.ownerId,
     'aws:PrincipalType': { root: 'Account', user: 'User', anonymous: 'Anonymous' }[principal.kind],
-    'aws:PrincipalArn': principal.kind === 'anonymous' ? undefined : principalArn(principal.kind, principal.name),
+    'aws:PrincipalArn': principal.kind === 'anonymous' ? undefined : userArn(principal.name),
     'aws:PrincipalAccount': principal.kind === 'anonymous' ? undefined : ACCOUNT,
     'aws:PrincipalIsAWSService': 'false',
     'aws:ViaAWSService': 'false',
@@ -24,8 +24,4 @@ export function withPrincipalConditions(request: AccessRequest, now: Date): Reco
   const reserved = new Set(Object.keys(named).map((key) => key.toLowerCase()));
   const asked = Object.entries(request.conditions).filter(([key]) => !reserved.has(key.toLowerCase()));
   return { ...Object.fromEntries(asked), ...named };
-}
-
-function principalArn(kind: 'root' | 'user', name: string): string {
-  return kind === 'root' ? 'arn:aws:iam:::root' : `arn:aws:iam:::user/${name}`;
 }

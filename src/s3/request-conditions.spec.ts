@@ -169,6 +169,7 @@ describe('what a policy judges', () => {
     ['s3:ResourceAccount', '000000000000'],
     ['aws:PrincipalAccount', '000000000000'],
     ['aws:RequestedRegion', 'us-east-1'],
+    ['aws:PrincipalArn', 'arn:aws:iam::000000000000:user/user'],
   ])('is where the bucket and the caller belong: %s', async (key, value) => {
     const Bucket = await bucketThatDenies('s3:PutObject', { StringNotEquals: { [key]: value } });
     expect(await outcome(user.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'x' })))).toBe('ok');

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { annotateAudit } from '../common/audit-trail';
-import { ACCOUNT } from '../identity/account';
+import { ACCOUNT, userArn } from '../identity/account';
 import { IdentityService } from '../identity/identity.service';
 import type { AccessRequest, Principal } from '../identity/identity.types';
 import { SessionService } from '../identity/session.service';
@@ -103,10 +103,6 @@ export class StsService {
       throw new StsError('AccessDenied', `User: ${userArn(principal.name)} is not authorized to perform: ${action}`);
     }
   }
-}
-
-function userArn(name: string): string {
-  return name === 'root' ? `arn:aws:iam::${ACCOUNT}:root` : `arn:aws:iam::${ACCOUNT}:user/${name}`;
 }
 
 function sessionArn(name: string, sessionName: string): string {

@@ -194,7 +194,7 @@ describe('the Security Token Service', () => {
         Effect: 'Deny',
         Action: 's3:PutObject',
         Resource: `arn:aws:s3:::${BUCKET}/home/carol/locked`,
-        Condition: { ArnLike: { 'aws:PrincipalArn': 'arn:aws:iam:::user/carol' } },
+        Condition: { ArnLike: { 'aws:PrincipalArn': 'arn:aws:iam::000000000000:user/carol' } },
       },
     ]);
     const session = await assume(keyOf('carol'));
