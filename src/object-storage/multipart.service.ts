@@ -65,7 +65,7 @@ export class MultipartService implements MultipartServiceContract {
     const bucket = await this.requireBucket(command.bucket);
     const ownership = decideOwnership(bucket, command.owner, command.acl);
     const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
-    await guardUpload(command.authorizeKey, request);
+    await guardUpload(command.authorizeKey, request, command);
     const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
     const record = await this.seal(request, { bucket: bucket.name, key: command.key });
     const { id, initiatedAt } = await this.uploads.insert({

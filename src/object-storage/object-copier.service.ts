@@ -63,7 +63,7 @@ export class ObjectCopier {
     assertChangesSomething(command, bucket);
     const ownership = decideOwnership(bucket, command.owner, command.acl);
     const request = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
-    await guardWrite(command.authorizeKey, request);
+    await guardWrite(command.authorizeKey, request, command);
     const result =
       (await this.resealInPlace(command, source, bucket, request, ownership)) ??
       (await this.stream(command, source, bucket, request, ownership));

@@ -67,7 +67,7 @@ export class ObjectStateService {
       'off',
     );
     await guardRead(update.authorizeKey, object);
-    await guardWrite(update.authorizeKey, request);
+    await guardWrite(update.authorizeKey, request, object.info);
     if (request.mode === 'none') {
       throw new Error('A request for encryption was turned into one for none');
     }

@@ -17,6 +17,8 @@ export interface KeyInUse {
   readonly keyId?: string;
   /** The client's part of the encryption context. */
   readonly context?: EncryptionContext;
+  /** What the data key is for: an object, or with a bucket key the whole bucket. */
+  readonly resource: { readonly bucket: string; readonly key?: string };
 }
 
 /**

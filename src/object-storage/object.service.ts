@@ -67,7 +67,7 @@ export class ObjectService implements ObjectServiceContract {
       }
       const ownership = decideOwnership(bucket, command.owner, command.acl);
       const encryption = chooseEncryption(command.encryption, bucket, this.settings.autoEncryption);
-      await guardWrite(command.authorizeKey, encryption);
+      await guardWrite(command.authorizeKey, encryption, command);
       const metadata = lockedMetadata(command.metadata, command.lock, bucket.objectLock, new Date());
       return await this.putter.put({ ...command, ...ownership, metadata, bucket, encryption });
     } finally {

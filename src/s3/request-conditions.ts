@@ -17,7 +17,7 @@ const KEPT: readonly string[] = ['s3:x-amz-', 's3:requestobjecttag', 's3:object-
 /** Collects what policies may judge a request by. What costs a look-up is looked up for a policy that asks for it only. */
 @Injectable()
 export class RequestConditions {
-  readonly #region: Conditions;
+  readonly #region: string;
 
   constructor(
     private readonly identity: IdentityService,
@@ -25,18 +25,23 @@ export class RequestConditions {
     private readonly uploads: MultipartService,
     settings: Settings,
   ) {
-    this.#region = { 'aws:RequestedRegion': settings.region };
+    this.#region = settings.region;
   }
 
   /** What the request itself tells, in a question about a KMS key, which no policy of a bucket answers. */
   ofKey(call: S3Call, context: EncryptionContext | undefined): Conditions {
-    return { ...this.#region, ...conditionsOf(call), ...contextConditions(context) };
+    return {
+      'aws:RequestedRegion': this.#region,
+      'kms:ViaService': `s3.${this.#region}.amazonaws.com`,
+      ...conditionsOf(call),
+      ...contextConditions(context),
+    };
   }
 
   /** @param policy of the bucket, JSON */
   async of(call: S3Call, question: AclQuestion, policy: string | undefined): Promise<Conditions> {
     return {
-      ...this.#region,
+      'aws:RequestedRegion': this.#region,
       ...conditionsOf(call, question.versionId, await this.#keptHeaders(call, policy)),
       ...(await this.#existingTags(call, question, policy)),
       ...(await this.#ofBody(call, policy)),

@@ -164,7 +164,7 @@ export class S3Authorizer {
       {
         principal: call.principal,
         action,
-        resource: `arn:aws:s3:::${bucket === '' ? '*' : key === '' ? bucket : `${bucket}/${key}`}`,
+        resource: resourceArn(bucket === '' ? '*' : bucket, key === '' ? undefined : key),
         conditions: { ...(await this.conditions.of(call, question, policy)), ...further },
       },
       policy,
@@ -191,12 +191,12 @@ export class S3Authorizer {
     if (call.principal.kind === 'root' && call.signature?.version === 4) {
       return undefined;
     }
-    return (use, { kms, keyId, context }) =>
+    return (use, { kms, keyId, context, resource }) =>
       this.requireKey(
         call,
         use === 'generate' ? 'kms:GenerateDataKey' : 'kms:Decrypt',
         kms === undefined ? keyId : `${kms}/${keyId ?? ''}`,
-        context,
+        { 'aws:s3:arn': resourceArn(resource.bucket, resource.key), ...context },
       );
   }
 
@@ -205,7 +205,7 @@ export class S3Authorizer {
    * `arn:aws:kms:::key/<reference>`, where the reference is what answers show of the key. Bucket policies have no say.
    *
    * @param keyReference as a client sends it; undefined for the default key
-   * @param context what policies may ask for as `kms:EncryptionContext:…`
+   * @param context what policies may ask for as `kms:EncryptionContext:…`; as in AWS with the ARN of what the data key is for
    * @throws S3Error AccessDenied, InvalidArgument for requests without a signature of Version 4
    */
   async requireKey(
@@ -288,6 +288,10 @@ export class S3Authorizer {
       throw error;
     }
   }
+}
+
+function resourceArn(bucket: string, key: string | undefined): string {
+  return `arn:aws:s3:::${key === undefined ? bucket : `${bucket}/${key}`}`;
 }
 
 function actionOf({ action, versionId }: AclQuestion): string {

@@ -232,6 +232,42 @@ describe('rules about encryption', () => {
       expect(await put(root, 'red', context('red'))).toBe('ok');
       expect(await get('red')).toBe('403 AccessDenied');
     });
+
+    it('judge by which object a key is used for, or with a bucket key by its bucket, and through which service', async () => {
+      const may = (Resource: string, condition: object): object => ({
+        Effect: 'Allow',
+        Action: KMS_ACTIONS,
+        Resource: [Resource],
+        Condition: condition,
+      });
+      const user = await createTestUser(server, 'folder', [
+        ON_BUCKETS,
+        may('arn:aws:kms:::key/first', {
+          StringLike: { 'kms:EncryptionContext:aws:s3:arn': `arn:aws:s3:::${BUCKET}/folder/*` },
+        }),
+        may('arn:aws:kms:::key/second', {
+          StringEquals: {
+            'kms:EncryptionContext:aws:s3:arn': `arn:aws:s3:::${BUCKET}`,
+            'kms:ViaService': 's3.us-east-1.amazonaws.com',
+          },
+        }),
+      ]);
+      const under = (SSEKMSKeyId: string, BucketKeyEnabled = false) => ({
+        ServerSideEncryption: 'aws:kms' as const,
+        SSEKMSKeyId,
+        BucketKeyEnabled,
+      });
+      const get = (Key: string): Promise<string> =>
+        outcome(user.s3.send(new GetObjectCommand({ Bucket: BUCKET, Key })));
+      expect(await put(user.s3, 'folder/a', under('first'))).toBe('ok');
+      expect(await get('folder/a')).toBe('ok');
+      expect(await put(user.s3, 'other/a', under('first'))).toBe('403 AccessDenied');
+      expect(await put(root, 'other/a', under('first'))).toBe('ok');
+      expect(await get('other/a')).toBe('403 AccessDenied');
+      expect(await put(user.s3, 'other/b', under('second'))).toBe('403 AccessDenied');
+      expect(await put(user.s3, 'other/b', under('second', true))).toBe('ok');
+      expect(await get('other/b')).toBe('ok');
+    });
   });
 
   it('tells of encryption in the answers that AWS tells it in, and in no others', async () => {
