@@ -7,7 +7,7 @@ import { resourceKinds } from './policy-resources';
 import { conditionValues, isObject, STATEMENT_ELEMENTS } from './policy-statement-reader';
 import type { CompiledPolicy } from './policy.types';
 import { S3_ACTIONS, type S3ResourceKind } from './s3-actions';
-import { carriesConditionKey, isS3ConditionKey } from './s3-condition-keys';
+import { carriersOf } from './s3-condition-keys';
 
 type Elements = Readonly<Record<string, unknown>>;
 
@@ -222,10 +222,8 @@ function checkConditionKey(key: string, actions: readonly (readonly string[])[])
   if (FOREIGN_KEY.test(key)) {
     return;
   }
-  if (!isS3ConditionKey(key)) {
-    refuse(INVALID_KEY, key);
-  }
-  if (!actions.every((names) => names.some((name) => carriesConditionKey(name, key)))) {
+  const carries = carriersOf(key) ?? refuse(INVALID_KEY, key);
+  if (!actions.every((names) => names.some(carries))) {
     refuse('Conditions do not apply to combination of actions and resources in statement', key);
   }
 }

@@ -252,12 +252,20 @@ function compileArn(policyValue: string, variables: boolean): Comparison {
   };
 }
 
+/** The six parts of an ARN; a colon inside `${aws:username}` separates nothing. */
 function splitArn(value: string): string[] | undefined {
-  const parts = splitOutsideVariables(value);
-  return parts.length < 6 ? undefined : [...parts.slice(0, 5), parts.slice(5).join(':')];
-}
-
-/** Splits at colons, but not at the one inside `${aws:username}`. */
-function splitOutsideVariables(value: string): string[] {
-  return value.split(/:(?![^${}]*\})/);
+  const parts: string[] = [];
+  let from = 0;
+  let inVariable = false;
+  for (let at = 0; at < value.length && parts.length < 5; at++) {
+    if (value.startsWith('${', at)) {
+      inVariable = value.includes('}', at);
+    } else if (value[at] === '}') {
+      inVariable = false;
+    } else if (value[at] === ':' && !inVariable) {
+      parts.push(value.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return parts.length < 5 ? undefined : [...parts, value.slice(from)];
 }

@@ -130,6 +130,14 @@ describe('parsePolicy', () => {
     expect(problemsOf(statement({ Effect: 'Maybe', Action: 'x', Resource: 'y' }))).toHaveLength(3);
   });
 
+  it('reads variables that never end, whatever blanks and colons they hold', () => {
+    const resource = (variable: string): unknown => statement({ Resource: `arn:aws:s3:::photos/\${${variable}` });
+    expect(problemsOf(resource(' '.repeat(10_000))).join()).toContain('malformed policy variable');
+    expect(problemsOf(resource(`${' '.repeat(10_000)}a,'`)).join()).toContain('malformed policy variable');
+    expect(problemsOf(resource(`${' '.repeat(4_000)}aws:username${' '.repeat(4_000)}}`))).toEqual([]);
+    expect(problemsOf(statement({ Condition: { ArnLike: { 'aws:x': `arn${':'.repeat(15_000)}` } } }))).toEqual([]);
+  });
+
   it('refuses a document over the size limit before reading it', () => {
     expect(problemsOf(' '.repeat(MAX_POLICY_LENGTH + 1))).toEqual([`: is longer than ${MAX_POLICY_LENGTH} characters`]);
   });

@@ -29,14 +29,15 @@ const STAR = -1;
 const ANY = -2;
 
 const LITERAL_VARIABLES: ReadonlySet<string> = new Set(['*', '?', '$']);
-const VARIABLE = /^\$\{\s*([^},]*?)\s*(?:,\s*'([^']*)'\s*)?\}/;
+/** Its parts cannot take each other's characters, so that no text makes it backtrack; blanks around the key are cut off later. */
+const VARIABLE = /^\$\{([^{},]*)(?:,\s*'([^']*)'\s*)?\}/;
 
 /** Whether the text contains a `${…}` that is not one of the escapes `${*}`, `${?}`, `${$}`. */
 export function malformedVariable(source: string): boolean {
   let rest = source;
   for (let start = rest.indexOf('${'); start >= 0; start = rest.indexOf('${')) {
     const match = VARIABLE.exec(rest.slice(start));
-    if (match === null || match[1] === '' || match[1]?.includes('${')) {
+    if (match === null || match[1]?.trim() === '') {
       return true;
     }
     rest = rest.slice(start + match[0].length);
@@ -72,7 +73,7 @@ function tokenize(source: string, options: PatternOptions): Atom[] {
   for (let index = 0; index < source.length;) {
     const match = options.variables && source.startsWith('${', index) ? VARIABLE.exec(source.slice(index)) : null;
     if (match !== null) {
-      const key = match[1] ?? '';
+      const key = (match[1] ?? '').trim();
       atoms.push(LITERAL_VARIABLES.has(key) ? (key.codePointAt(0) as number) : { key, fallback: match[2] });
       index += match[0].length;
       continue;

@@ -154,16 +154,18 @@ const ACTION_KEYS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
   KEYS_BY_ACTIONS.flatMap(([keys, actions]) => keys.map((key) => [key.toLowerCase(), new Set(actions)] as const)),
 );
 
-/** Whether S3 has a condition key. @param key with its prefix `s3:`, in any case */
-export function isS3ConditionKey(key: string): boolean {
+/**
+ * Whether requests for an action carry a condition key of S3; undefined for a key that S3 does not have.
+ * @param key with its prefix `s3:`, in any case
+ * @returns asks of an action without its prefix, as S3_ACTIONS has it
+ */
+export function carriersOf(key: string): ((action: string) => boolean) | undefined {
   const name = nameOf(key);
-  return COMMON.has(name) || ACTION_KEYS.has(name);
-}
-
-/** Whether requests for an action carry a condition key of S3. @param action without its prefix, as S3_ACTIONS has it */
-export function carriesConditionKey(action: string, key: string): boolean {
-  const name = nameOf(key);
-  return COMMON.has(name) || ACTION_KEYS.get(name)?.has(action) === true;
+  if (COMMON.has(name)) {
+    return () => true;
+  }
+  const actions = ACTION_KEYS.get(name);
+  return actions && ((action) => actions.has(action));
 }
 
 /** The name that the tables have: without prefix and key of a tag, in lower case. */

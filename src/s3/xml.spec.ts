@@ -51,6 +51,8 @@ describe('parseXml', () => {
 
   it('refuses document types, entities, other roots and anything not well formed', () => {
     expect(refusal('<Delete/>')).toBe('accepted');
+    expect(refusal('<Delete><Key>a\0b</Key></Delete>')).toBe('MalformedXML');
+    expect(refusal('<Delete><Key>a&#0;b</Key></Delete>')).toBe('MalformedXML');
     const bomb = '<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><Delete>&b;</Delete>';
     expect(refusal(bomb)).toBe('MalformedXML');
     expect(refusal('<!doctype d><Delete/>')).toBe('MalformedXML');

@@ -87,6 +87,10 @@ export function parseXml(body: Buffer, root?: string): XmlElement {
   if (source.includes('<!DOCTYPE') || source.includes('<!ENTITY') || /<!(doctype|entity)/i.test(source)) {
     throw new S3Error('MalformedXML', 'Document type declarations are not accepted.');
   }
+  // XML does not allow it, and Postgres cannot hold it.
+  if (source.includes('\0')) {
+    throw new S3Error('MalformedXML');
+  }
   let nodes: readonly ParsedNode[];
   try {
     if (XMLValidator.validate(source) !== true) {

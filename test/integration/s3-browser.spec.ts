@@ -181,6 +181,7 @@ describe('what browsers send', () => {
     changed.set('policy', `${changed.get('policy') as string}AAAA`);
     const refusals: [FormData, string][] = [
       [form({ key: 'elsewhere' }, 'x'), '403 AccessDenied'],
+      [form({ key: 'uploads/b', tagging: '' }, 'x'), '400 MalformedXML'],
       [form({ key: 'uploads/b' }, ''), '400 EntityTooSmall'],
       [form({ key: 'uploads/b' }, 'x'.repeat(1_000_001)), '400 EntityTooLarge'],
       [changed, '403 SignatureDoesNotMatch'],

@@ -159,6 +159,9 @@ function headersOf(fields: ReadonlyMap<string, string>): IncomingHttpHeaders {
 
 /** Another document than one of tags has none, as S3 takes it. */
 function taggingHeader(document: string): string {
+  if (document === '') {
+    throw new S3Error('MalformedXML');
+  }
   const tagging = parseXml(Buffer.from(document));
   const tags = tagging.name === 'Tagging' ? (tagging.child('TagSet')?.all('Tag') ?? []) : [];
   return tags
