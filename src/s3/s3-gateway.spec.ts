@@ -505,6 +505,9 @@ describe('the S3 face', () => {
     expect(uploads.Uploads).toMatchObject([{ Key: 'multi part', UploadId, ChecksumAlgorithm: 'CRC32' }]);
     const parts = await s3.send(new ListPartsCommand({ ...upload, UploadId, MaxParts: 1 }));
     expect(parts).toMatchObject({ IsTruncated: true, NextPartNumberMarker: '1', Parts: [{ PartNumber: 1 }] });
+    const last = await s3.send(new ListPartsCommand({ ...upload, UploadId, PartNumberMarker: '1' }));
+    expect(last).toMatchObject({ IsTruncated: false, Parts: [{ PartNumber: 2 }] });
+    expect(last.NextPartNumberMarker).toBeUndefined();
     const completed = await s3.send(
       new CompleteMultipartUploadCommand({
         ...upload,

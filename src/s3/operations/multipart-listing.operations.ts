@@ -39,7 +39,7 @@ export class MultipartListingOperations {
           ownerXml('Owner', upload.owner) +
           textElement('StorageClass', upload.storageClass) +
           textElement('PartNumberMarker', marker) +
-          textElement('NextPartNumberMarker', page.nextPartNumberMarker ?? page.parts.at(-1)?.partNumber ?? 0) +
+          textElement('NextPartNumberMarker', page.nextPartNumberMarker) +
           textElement('MaxParts', maxParts) +
           textElement('EncodingType', encodingType) +
           textElement('IsTruncated', page.truncated) +
