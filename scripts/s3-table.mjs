@@ -11,7 +11,6 @@ const { S3_ROUTES } = createRequire(import.meta.url)(fileURLToPath(new URL('dist
 
 /** What of an implemented operation is not done, by its name. */
 const PARTLY = {
-  GetObjectTorrent: 'no object has one: `NoSuchKey`',
   PutBucketVersioning: 'MFA delete is refused',
   PutBucketAccelerateConfiguration: '`Suspended` only',
   PutBucketLogging: 'kept and shown; no logs are delivered',

@@ -275,7 +275,7 @@ describe('what AWS documents', () => {
     ['501 NotImplemented', 'PUT', `/${BUCKET}?website`, {}, '<WebsiteConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?replication`, {}, '<ReplicationConfiguration/>'],
     ['501 NotImplemented', 'POST', `/${BUCKET}/standard?select&select-type=2`, {}, '<SelectObjectContentRequest/>'],
-    ['404 NoSuchKey', 'GET', `/${BUCKET}/standard?torrent`, {}, undefined],
+    ['501 NotImplemented', 'GET', `/${BUCKET}/standard?torrent`, {}, undefined],
     ['404 NoSuchBucket', 'PUT', '/not-there?cors', {}, '<CORSConfiguration/>'],
     ['404 NoSuchBucket', 'PUT', '/not-there?policy', {}, 'no policy'],
     ['404 NoSuchBucket', 'PUT', '/not-there/key?retention', {}, ''],

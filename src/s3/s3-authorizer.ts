@@ -23,7 +23,6 @@ const VERSION_ACTIONS: Readonly<Record<string, string>> = {
   's3:GetObjectAcl': 's3:GetObjectVersionAcl',
   's3:PutObjectAcl': 's3:PutObjectVersionAcl',
   's3:GetObjectTagging': 's3:GetObjectVersionTagging',
-  's3:GetObjectTorrent': 's3:GetObjectVersionTorrent',
   's3:PutObjectTagging': 's3:PutObjectVersionTagging',
   's3:DeleteObjectTagging': 's3:DeleteObjectVersionTagging',
   's3:DeleteObject': 's3:DeleteObjectVersion',

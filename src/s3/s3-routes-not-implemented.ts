@@ -47,6 +47,7 @@ export const NOT_IMPLEMENTED_ROUTES: readonly NotImplementedRow[] = [
   ['PutBucketWebsite', 'PUT', 'bucket', 'website'],
   ['DeleteBucketReplication', 'DELETE', 'bucket', 'replication'],
   ['DeleteBucketWebsite', 'DELETE', 'bucket', 'website'],
+  ['GetObjectTorrent', 'GET', 'object', 'torrent'],
   ['GetObjectAnnotation', 'GET', 'object', 'annotation', { parameter: 'annotationName' }],
   ['ListObjectAnnotations', 'GET', 'object', 'annotation'],
   ['PutObjectAnnotation', 'PUT', 'object', 'annotation'],

@@ -98,7 +98,6 @@ const IMPLEMENTED: readonly Row[] = [
   ['PutObjectLegalHold', 'PUT', 'object', 'legal-hold', ['s3:PutObjectLegalHold']],
   ['GetObjectAcl', 'GET', 'object', 'acl', ['s3:GetObjectAcl']],
   ['PutObjectAcl', 'PUT', 'object', 'acl', ['s3:PutObjectAcl']],
-  ['GetObjectTorrent', 'GET', 'object', 'torrent', ['s3:GetObjectTorrent']],
   ['RestoreObject', 'POST', 'object', 'restore', ['s3:RestoreObject']],
   ['UpdateObjectEncryption', 'PUT', 'object', 'encryption', ['s3:UpdateObjectEncryption']],
   ['CreateMultipartUpload', 'POST', 'object', 'uploads', ['s3:PutObject']],

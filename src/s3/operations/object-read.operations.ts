@@ -24,7 +24,6 @@ export class ObjectReadOperations {
     GetObject: (call) => this.get(call),
     HeadObject: (call) => this.head(call),
     GetObjectAttributes: (call) => this.attributes(call),
-    GetObjectTorrent: (call) => this.torrent(call),
   };
 
   constructor(
@@ -87,12 +86,6 @@ export class ObjectReadOperations {
       'Last-Modified': info.lastModified.toUTCString(),
       ...versionHeader(info),
     });
-  }
-
-  /** AWS made torrents once and has ended that; clients know an object without one by this error. */
-  private async torrent(call: S3Call): Promise<never> {
-    await this.masked(call, this.objects.describe(call.bucket, { key: call.key, versionId: call.versionId }));
-    throw new S3Error('NoSuchKey', 'The object has no torrent.', { Key: call.key });
   }
 
   private commandOf(call: S3Call): GetObjectCommand {
