@@ -79,6 +79,8 @@ describe('checkBucketPolicy', () => {
     ['every resource', { Resource: '*' }, 'Policy has invalid resource'],
     ['another bucket', { Resource: [OBJECTS, 'arn:aws:s3:::other/*'] }, 'Policy has invalid resource'],
     ['a resource of another service', { Resource: 'arn:aws:sqs:::photos' }, 'Policy has invalid resource'],
+    ['no resources', { Resource: [] }, 'Policy has invalid resource'],
+    ['an empty resource', { Resource: '' }, 'Policy has invalid resource'],
     ['a path', { Resource: 'photos/*' }, 'Policy has invalid resource'],
   ])('refuses a statement with %s', (_, changes, message) => {
     expect(refusal(policy(changes))).toBe(message);

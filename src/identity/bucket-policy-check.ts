@@ -13,6 +13,7 @@ type Elements = Readonly<Record<string, unknown>>;
 
 const SYNTAX = 'Invalid policy syntax.';
 const INVALID_PRINCIPAL = 'Invalid principal in policy';
+const INVALID_RESOURCE = 'Policy has invalid resource';
 const INVALID_KEY = 'Policy has an invalid condition key';
 const REQUIRED: readonly (readonly [string, ...string[]])[] = [
   ['Effect'],
@@ -121,7 +122,8 @@ function checkPresence(statement: Elements, alternatives: readonly [string, ...s
   if (others.length > 0 || value === null) {
     refuse(SYNTAX);
   }
-  if (element !== 'Effect' && (value === '' || (typeof value === 'object' && Object.keys(value).length === 0))) {
+  const mayBeEmpty = element === 'Effect' || alternatives[0] === 'Resource';
+  if (!mayBeEmpty && (value === '' || (typeof value === 'object' && Object.keys(value).length === 0))) {
     refuse(`Missing required field ${element} cannot be empty!`);
   }
 }
@@ -189,9 +191,13 @@ function actionsMeant(pattern: string): string[] {
 }
 
 function readResourceKinds(statement: Elements, bucket: string): S3ResourceKind[] {
-  const kinds = texts(statement['Resource'] ?? statement['NotResource']).flatMap((resource) => {
+  const resources = texts(statement['Resource'] ?? statement['NotResource']);
+  if (resources.length === 0) {
+    refuse(INVALID_RESOURCE);
+  }
+  const kinds = resources.flatMap((resource) => {
     const found = resourceKinds(bucket, resource);
-    return found.length > 0 ? found : refuse('Policy has invalid resource', resource);
+    return found.length > 0 ? found : refuse(INVALID_RESOURCE, resource);
   });
   return statement['NotResource'] === undefined ? kinds : ['bucket', 'object'];
 }

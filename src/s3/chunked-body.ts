@@ -218,7 +218,7 @@ export class ChunkedBodyDecoder {
 
   #finish(): void {
     if (this.options.trailers.some((name) => !this.#trailers.has(name))) {
-      throw this.options.signatures === undefined ? new S3Error('MalformedTrailerError') : malformed();
+      throw new S3Error('MalformedTrailerError');
     }
     if (this.options.signatures !== undefined && this.#trailers.size > 0) {
       const signature = this.#trailerSignature ?? '';

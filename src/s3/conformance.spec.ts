@@ -340,6 +340,7 @@ describe('what AWS documents', () => {
     });
     expect(await post({})).toBe('400 InvalidArgument');
     expect(await post({ key: 'k', policy, signature: 'x' })).toBe('400 InvalidArgument');
+    expect(await post({ key: 'k', signature: 'x', AWSAccessKeyId: 'x' })).toBe('400 InvalidArgument');
     expect(await post({ key: 'k', ...sign(policy), signature: 'x' })).toBe('403 SignatureDoesNotMatch');
     expect(await post({ key: 'k', ...sign('e30=') })).toBe('400 InvalidPolicyDocument');
     expect(await post({ key: 'k', ...sign(policy) })).toBe('403 AccessDenied');

@@ -44,7 +44,12 @@ const malformed = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD
 describe('the signature of a form', () => {
   it('names who signed, when it holds', async () => {
     expect(await verify()).toMatchObject({ version: 4, accessKeyId: 'alice-key', principal: { name: 'alice' } });
-    expect(await verify({ policy: undefined })).toBeUndefined();
+    const unsigned = ['policy', 'x-amz-algorithm', 'x-amz-credential', 'x-amz-date', 'x-amz-signature'];
+    expect(await verify(Object.fromEntries(unsigned.map((name) => [name, undefined])))).toBeUndefined();
+    await expect(verify({ policy: undefined })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      details: { ArgumentName: 'policy' },
+    });
     await expect(verify({ policy: `${policy}=` })).rejects.toMatchObject({ kind: 'SignatureDoesNotMatch' });
     await expect(verify({ 'x-amz-credential': 'bob-key/20261123/us-east-1/s3/aws4_request' })).rejects.toMatchObject({
       kind: 'InvalidAccessKeyId',

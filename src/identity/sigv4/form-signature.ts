@@ -31,7 +31,7 @@ interface FormCredential {
  *
  * @param fields by lower-case name
  * @param now the server's clock
- * @returns undefined when the form has no policy, and so no signer
+ * @returns undefined when the form has neither policy nor signature, and so no signer
  * @throws SignatureError `AccessDenied` when nothing signs the policy, `InvalidArgument` for a field that is missing
  */
 export async function verifyFormSignature(
@@ -42,6 +42,9 @@ export async function verifyFormSignature(
 ): Promise<VerifiedForm | undefined> {
   const policy = fields.get('policy');
   if (policy === undefined) {
+    if ([...FIELDS_OF_FOUR, ...FIELDS_OF_TWO].some((name) => fields.has(name.toLowerCase()))) {
+      throw missingField('policy');
+    }
     return undefined;
   }
   const form = formCredential(fields, policy, verification);
@@ -133,11 +136,15 @@ function versionTwo(fields: ReadonlyMap<string, string>, policy: string): FormCr
 export function requiredField(fields: ReadonlyMap<string, string>, name: string): string {
   const value = fields.get(name.toLowerCase());
   if (value === undefined || value === '') {
-    throw new SignatureError(
-      'InvalidArgument',
-      `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
-      { ArgumentName: name, ArgumentValue: '' },
-    );
+    throw missingField(name);
   }
   return value;
+}
+
+function missingField(name: string): SignatureError {
+  return new SignatureError(
+    'InvalidArgument',
+    `Bucket POST must contain a field named '${name}'.  If it is specified, please check the order of the fields.`,
+    { ArgumentName: name, ArgumentValue: '' },
+  );
 }
