@@ -13,12 +13,22 @@ export interface CutPage<Row> {
 
 /** Separates entries and common prefixes of a page, which count alike. */
 export function cutPage<Row>(rows: readonly ScanRow<Row>[], limit: number): CutPage<ScanRow<Row>> {
-  const page = rows.slice(0, limit);
   const truncated = rows.length > limit;
-  const last = truncated ? page.at(-1) : undefined;
+  const count = truncated ? limit : rows.length;
+  const last = truncated ? rows[count - 1] : undefined;
+  const entries: ScanRow<Row>[] = [];
+  const commonPrefixes: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const row = rows[index] as ScanRow<Row>;
+    if (row.rolled === null) {
+      entries.push(row);
+    } else {
+      commonPrefixes.push(row.rolled);
+    }
+  }
   return {
-    entries: page.filter((row) => row.rolled === null),
-    commonPrefixes: page.flatMap((row) => (row.rolled === null ? [] : [row.rolled])),
+    entries,
+    commonPrefixes,
     truncated,
     last: last === undefined ? undefined : (last.rolled ?? last.key),
     lastEntry: last?.rolled === null ? last : undefined,
