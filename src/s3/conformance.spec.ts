@@ -272,6 +272,8 @@ describe('what AWS documents', () => {
     ['412 PreconditionFailed', 'POST', `/${BUCKET}`, { 'content-type': 'text/plain' }, 'key=value'],
     ['400 InvalidArgument', 'PUT', `/${BUCKET}/x?partNumber=1`, {}, 'part'],
     ['501 NotImplemented', 'DELETE', `/${BUCKET}/standard`, { 'x-amz-if-match-size': '1' }, undefined],
+    ['501 NotImplemented', 'PUT', `/${BUCKET}/standard`, { 'x-amz-write-offset-bytes': '1' }, 'appended'],
+    ['501 NotImplemented', 'GET', `/${BUCKET}?inventory`, {}, undefined],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?website`, {}, '<WebsiteConfiguration/>'],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?replication`, {}, '<ReplicationConfiguration/>'],
     ['501 NotImplemented', 'POST', `/${BUCKET}/standard?select&select-type=2`, {}, '<SelectObjectContentRequest/>'],
