@@ -38,14 +38,17 @@ export class RequestConditions {
     };
   }
 
-  /** @param policy of the bucket, JSON */
-  async of(call: S3Call, question: AclQuestion, policy: string | undefined): Promise<Conditions> {
-    return {
-      'aws:RequestedRegion': this.#region,
-      ...conditionsOf(call, question.versionId, await this.#keptHeaders(call, policy)),
-      ...(await this.#existingTags(call, question, policy)),
-      ...(await this.#ofBody(call, policy)),
-    };
+  /**
+   * @param policy of the bucket, JSON
+   * @param further what else the question is about
+   */
+  async of(call: S3Call, question: AclQuestion, policy: string | undefined, further: Conditions): Promise<Conditions> {
+    return Object.assign(
+      conditionsOf(call, question.versionId, await this.#keptHeaders(call, policy)),
+      { 'aws:RequestedRegion': this.#region, ...further },
+      await this.#existingTags(call, question, policy),
+      await this.#ofBody(call, policy),
+    );
   }
 
   /** Parts of an upload and its completion come without the headers it was begun with. */

@@ -164,7 +164,7 @@ export class S3Authorizer {
         principal: call.principal,
         action,
         resource: resourceArn(bucket === '' ? '*' : bucket, key === '' ? undefined : key),
-        conditions: { ...(await this.conditions.of(call, question, policy)), ...further },
+        conditions: await this.conditions.of(call, question, policy, further),
       },
       policy,
     );
