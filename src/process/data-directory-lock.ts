@@ -1,15 +1,22 @@
-import { rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join, relative } from 'node:path';
 import { DomainError } from '../common/domain-error';
 
-const SOCKET_NAME = 'strongroom.lock';
+const FOLDER_NAME = 'lock';
+const SOCKET_NAME = 'socket';
 const ANSWER_LIMIT_MS = 1000;
+/** What a rename answers when its target holds the socket of another process. */
+const TAKEN_CODES: ReadonlySet<string | undefined> = new Set(['ENOTEMPTY', 'EEXIST']);
+const NOBODY_LISTENS_CODES: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOENT']);
 
 /**
  * Ownership of a data directory by one primary process: a listening unix socket inside it. The kernel drops it with the
  * process, however that ends, so a leftover file is recognised by nobody answering; it also works across containers that
  * share a volume on one machine.
+ *
+ * Every ownership has a term, counted up, and a folder of that name that holds its socket. The folder of the latest term
+ * is never removed, not even when its owner has gone: nobody can remove the socket of an owner who took over meanwhile.
  */
 export class DataDirectoryLock {
   private constructor(private readonly server: Server) {}
@@ -19,42 +26,67 @@ export class DataDirectoryLock {
    * @throws DomainError `data-directory-in-use`, naming the process that holds it
    */
   static async acquire(dataDir: string): Promise<DataDirectoryLock> {
-    const path = socketPath(dataDir, SOCKET_NAME);
+    const folder = join(dataDir, FOLDER_NAME);
+    await mkdir(folder, { recursive: true });
     for (;;) {
-      const server = await listen(path);
-      if (server !== undefined) {
-        return new DataDirectoryLock(server);
-      }
-      const holder = await ask(path);
+      const latest = await latestTerm(folder);
+      const holder = await ask(socketPath(folder, String(latest)));
       if (holder !== undefined) {
         throw inUse(dataDir, holder);
       }
-      await removeStale(dataDir, path);
+      const term = latest + 1;
+      const server = await begin(folder, term);
+      if (server === undefined) {
+        continue;
+      }
+      // A process that was slow since it looked may have taken a term that others have left behind.
+      if ((await latestTerm(folder)) === term) {
+        await removeTermsBefore(folder, term);
+        return new DataDirectoryLock(server);
+      }
+      await close(server);
     }
   }
 
   async release(): Promise<void> {
-    await new Promise<void>((resolve) => this.server.close(() => resolve()));
+    await close(this.server);
   }
 }
 
+/** The latest term that was begun, 0 before the first. */
+async function latestTerm(folder: string): Promise<number> {
+  return Math.max(0, ...(await terms(folder)));
+}
+
+async function terms(folder: string): Promise<number[]> {
+  const names = await readdir(folder);
+  return names.filter((name) => /^\d+$/.test(name)).map(Number);
+}
+
 /**
- * Moves the socket aside before removing it and asks once more: connections follow the file, so an owner that took the
- * lock in between still answers and gets its socket back.
+ * Publishes a socket that already listens as the one of a term, in one step: a folder can be renamed over none that holds
+ * a file.
+ * @returns undefined when another process began that term
  */
-async function removeStale(dataDir: string, path: string): Promise<void> {
-  const aside = socketPath(dataDir, `${SOCKET_NAME}.${process.pid}`);
+async function begin(folder: string, term: number): Promise<Server | undefined> {
+  const candidate = await mkdtemp(join(folder, 'c-'));
+  const server = await listen(candidate);
   try {
-    await rename(path, aside);
-  } catch {
-    return;
+    await rename(candidate, join(folder, String(term)));
+    return server;
+  } catch (error) {
+    await close(server);
+    await rm(candidate, { recursive: true, force: true });
+    if (TAKEN_CODES.has((error as NodeJS.ErrnoException).code)) {
+      return undefined;
+    }
+    throw error;
   }
-  const holder = await ask(aside);
-  if (holder !== undefined) {
-    await rename(aside, path);
-    throw inUse(dataDir, holder);
-  }
-  await rm(aside, { force: true });
+}
+
+async function removeTermsBefore(folder: string, term: number): Promise<void> {
+  const ended = (await terms(folder)).filter((other) => other < term);
+  await Promise.all(ended.map((other) => rm(join(folder, String(other)), { recursive: true, force: true })));
 }
 
 function inUse(dataDir: string, holder: string): DomainError {
@@ -64,37 +96,39 @@ function inUse(dataDir: string, holder: string): DomainError {
 }
 
 /** The shorter of the two spellings, because a socket path holds at most 107 bytes. */
-function socketPath(dataDir: string, name: string): string {
-  const absolute = join(dataDir, name);
+function socketPath(...folders: string[]): string {
+  const absolute = join(...folders, SOCKET_NAME);
   const local = relative(process.cwd(), absolute);
   return local.length < absolute.length ? `./${local}` : absolute;
 }
 
-function listen(path: string): Promise<Server | undefined> {
+function listen(folder: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.end(String(process.pid)).on('error', () => undefined));
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') {
-        resolve(undefined);
-      } else {
-        reject(error);
-      }
-    });
-    server.listen({ path, exclusive: true }, () => {
+    server.once('error', reject);
+    server.listen({ path: socketPath(folder), exclusive: true }, () => {
       server.unref();
       resolve(server);
     });
   });
 }
 
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
+
+/** What the process that listens says, undefined when nobody does; one that cannot be asked counts as listening. */
 function ask(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    let answer = '';
-    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy(new Error('no answer')));
-    socket.on('connect', () => (answer = 'unknown'));
+    let answer: string | undefined = 'unknown';
+    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => (answer = chunk.toString()));
-    socket.on('error', () => undefined);
-    socket.on('close', () => resolve(answer === '' ? undefined : answer));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (NOBODY_LISTENS_CODES.has(error.code)) {
+        answer = undefined;
+      }
+    });
+    socket.on('close', () => resolve(answer));
   });
 }
