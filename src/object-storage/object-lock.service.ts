@@ -9,6 +9,9 @@ import { StorageError, storageError } from './storage-error';
 /** Name of the bucket's document; its presence is what enables object lock. */
 export const OBJECT_LOCK_DOCUMENT = 'object-lock';
 
+/** How often a change of a lock is made anew because others changed the same lock meanwhile. */
+const MAX_TRIES = 10;
+
 /** Object lock: of buckets as a whole, and retention and legal hold of single versions. */
 @Injectable()
 export class ObjectLockService {
@@ -61,12 +64,27 @@ export class ObjectLockService {
   }
 
   /**
-   * Sets retention or legal hold of a version; the one that is not given stays.
+   * Sets retention or legal hold of a version; the one that is not given stays, also when it is set at the same time.
    *
    * @param bypass the caller may shorten or lift governance retention
-   * @throws StorageError `AccessDenied`, `OperationAborted` when another changes it at the same time, as {@link ofObject}
+   * @throws StorageError `AccessDenied`, `OperationAborted` when others never cease to change it, as {@link ofObject}
    */
   async setOfObject(bucket: string, entry: DeleteEntry, change: ObjectLock, bypass: boolean): Promise<void> {
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      if (await this.trySetOfObject(bucket, entry, change, bypass)) {
+        return;
+      }
+    }
+    throw new StorageError('OperationAborted', 'The lock of the object was changed at the same time. Try again.');
+  }
+
+  /** Returns false when the lock was changed between being read and being written. */
+  private async trySetOfObject(
+    bucket: string,
+    entry: DeleteEntry,
+    change: ObjectLock,
+    bypass: boolean,
+  ): Promise<boolean> {
     const { lock: current, versionId } = await this.ofObject(bucket, entry);
     const changesRetention = change.legalHold === undefined;
     if (changesRetention && !mayReplaceRetention(current, change, bypass, new Date())) {
@@ -75,8 +93,6 @@ export class ObjectLockService {
     const next: ObjectLock = changesRetention
       ? { ...change, legalHold: current.legalHold }
       : { ...current, legalHold: change.legalHold };
-    if (!(await this.objects.setLock(bucket, { key: entry.key, versionId }, current, next))) {
-      throw new StorageError('OperationAborted', 'The lock of the object was changed at the same time. Try again.');
-    }
+    return this.objects.setLock(bucket, { key: entry.key, versionId }, current, next);
   }
 }

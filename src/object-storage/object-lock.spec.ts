@@ -117,6 +117,15 @@ describe('object lock', () => {
     expect(await outcome(storage.objects.delete(bucket, entry, {}, true))).toBe('AccessDenied');
   });
 
+  it('takes changes that come at the same time', async () => {
+    const bucket = await lockedBucket();
+    const { versionId } = await storage.put(bucket, 'k', 'x');
+    const entry = { key: 'k', versionId };
+    const changes = [governed, { legalHold: true }, governed, { legalHold: true }];
+    await Promise.all(changes.map((change) => storage.locks.setOfObject(bucket, entry, change, false)));
+    expect((await storage.locks.ofObject(bucket, entry)).lock).toEqual({ ...governed, legalHold: true });
+  });
+
   it('reaches uploads in parts and copies', async () => {
     const bucket = await lockedBucket();
     await storage.locks.setOfBucket(bucket, { rule: { mode: 'GOVERNANCE', days: 1 } });

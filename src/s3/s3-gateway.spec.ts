@@ -350,6 +350,10 @@ describe('the S3 face', () => {
         headers: { etag: ETag, 'last-modified': LastModified?.toUTCString() },
       });
       expect(codeOf(await raw('GET', '/bucket/cond', { 'if-match': '"other"' }))).toBe('412 PreconditionFailed');
+      const etagOf = (condition: Record<string, string>) =>
+        raw('GET', '/bucket/cond?attributes', { 'x-amz-object-attributes': 'ETag', ...condition });
+      expect(await etagOf({ 'if-none-match': ETag as string })).toMatchObject({ status: 304, headers: { etag: ETag } });
+      expect(codeOf(await etagOf({ 'if-match': '"other"' }))).toBe('412 PreconditionFailed');
       const beyond = await raw('GET', '/bucket/cond', { range: 'bytes=3-' });
       expect(codeOf(beyond)).toBe('416 InvalidRange');
       expect(beyond.body).toContain('<ActualObjectSize>3</ActualObjectSize>');

@@ -187,6 +187,8 @@ describe('object headers', () => {
 
   it('parses tags', () => {
     expect(tagsOf({ 'x-amz-tagging': 'a=1&b%20c=%2F&d' })).toEqual({ a: '1', 'b c': '/', d: '' });
+    expect(tagsOf({ 'x-amz-tagging': '%2B-%20%3D._%3A%2F=%2B-%20%3D._%3A%2F&&' })).toEqual({ '+- =._:/': '+- =._:/' });
+    expect(kindOf(() => tagsOf({ 'x-amz-tagging': 'a==1' }))).toBe('InvalidArgument');
     expect(kindOf(() => tagsOf({ 'x-amz-tagging': 'a=1&a=2' }))).toBe('InvalidArgument');
     expect(kindOf(() => tagsOf({ 'x-amz-tagging': 'a=%' }))).toBe('InvalidArgument');
     expect(kindOf(() => tagsOf({ 'x-amz-tagging': 'a=<' }))).toBe('InvalidTag');

@@ -15,7 +15,7 @@ const MAX_VALUE_LENGTH = 256;
 const ALLOWED = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 /**
- * Parses x-amz-tagging, which is written like a query.
+ * Parses x-amz-tagging, which is written like a query. An equals sign within a key or value has to be encoded.
  * @throws S3Error InvalidArgument, InvalidTag, BadRequest
  */
 export function parseTaggingHeader(value: string): Readonly<Record<string, string>> {
@@ -24,20 +24,17 @@ export function parseTaggingHeader(value: string): Readonly<Record<string, strin
     if (part === '') {
       continue;
     }
-    const equals = part.indexOf('=');
+    const [key = '', tag = '', ...rest] = part.split('=');
+    if (rest.length > 0) {
+      throw badHeader(value);
+    }
     try {
-      pairs.push([
-        percentDecode(equals < 0 ? part : part.slice(0, equals), true),
-        equals < 0 ? '' : percentDecode(part.slice(equals + 1), true),
-      ]);
+      pairs.push([percentDecode(key, true), percentDecode(tag, true)]);
     } catch {
       throw badHeader(value);
     }
   }
-  if (
-    pairs.some(([key, tag]) => key === '' || tag.includes('=')) ||
-    new Set(pairs.map(([key]) => key)).size !== pairs.length
-  ) {
+  if (pairs.some(([key]) => key === '') || new Set(pairs.map(([key]) => key)).size !== pairs.length) {
     throw badHeader(value);
   }
   return checkedTags(pairs, MAX_OBJECT_TAGS, RESERVED_IN_OBJECTS);

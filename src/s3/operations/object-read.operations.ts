@@ -79,6 +79,7 @@ export class ObjectReadOperations {
         bucket: call.bucket,
         key: call.key,
         versionId: call.versionId,
+        conditions: readConditions(call.headers, ''),
         customerKey: readingCustomerKeyOf(call.headers),
       }),
     );
