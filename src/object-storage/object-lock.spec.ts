@@ -39,7 +39,7 @@ describe('lockedMetadata', () => {
   it('never copies the lock of a source, and refuses one where the bucket has none', () => {
     expect(lockedMetadata({ ...user, lock: governed }, undefined, undefined, NOW)).toEqual(user);
     expect(lockedMetadata({ ...user, lock: governed }, undefined, {}, NOW)).toEqual(user);
-    expect(() => lockedMetadata(user, governed, undefined, NOW)).toThrow('missing Object Lock');
+    expect(() => lockedMetadata(user, governed, undefined, NOW)).toThrow('missing ObjectLockConfiguration');
   });
 });
 

@@ -14,7 +14,7 @@ export function lockedMetadata(
   const { lock: _, ...plain } = metadata;
   if (bucket === undefined) {
     if (requested !== undefined) {
-      throw lockMissing();
+      throw invalidRequest('Bucket is missing ObjectLockConfiguration');
     }
     return plain;
   }
@@ -40,7 +40,7 @@ export function mayReplaceRetention(
   return current.mode === 'GOVERNANCE' && bypass;
 }
 
-/** The refusal of everything about locks on a bucket without them. */
+/** The refusal of everything about locks on a bucket without them, but for writes, for which AWS has other words. */
 export function lockMissing(): Error {
   return invalidRequest('Bucket is missing Object Lock Configuration');
 }

@@ -124,6 +124,18 @@ describe('answers that AWS gives', () => {
     ).resolves.toMatchObject({ $metadata: { httpStatusCode: 200 } });
   });
 
+  it('pass over metadata that a copy does not take', async () => {
+    await put('described');
+    const headers = { 'x-amz-copy-source': `${BUCKET}/described`, 'x-amz-meta-long': 'v'.repeat(2048) };
+    await expect(raw('PUT', `/${BUCKET}/copied`, headers)).resolves.toMatchObject({ status: 200 });
+    const replacing = { ...headers, 'x-amz-metadata-directive': 'REPLACE' };
+    expect(told(await raw('PUT', `/${BUCKET}/copied`, replacing), 'MaxSizeAllowed')).toEqual([
+      '400',
+      'MetadataTooLarge',
+      '2048',
+    ]);
+  });
+
   it('give listed times in whole seconds', async () => {
     await put('timed');
     const listing = await raw('GET', `/${BUCKET}?list-type=2&prefix=timed`);

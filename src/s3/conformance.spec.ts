@@ -37,6 +37,9 @@ async function outcome(work: Promise<unknown>): Promise<string> {
   }
 }
 
+const versioning = (status: string): string =>
+  `<VersioningConfiguration><MfaDelete>Enabled</MfaDelete>${status}</VersioningConfiguration>`;
+
 describe('what AWS documents', () => {
   let app: S3App;
   let s3: S3Client;
@@ -284,6 +287,9 @@ describe('what AWS documents', () => {
     ['400 MalformedXML', 'PUT', `/${BUCKET}/standard?legal-hold`, {}, ''],
     ['400 MalformedXML', 'PUT', `/${BUCKET}/standard?retention`, {}, ''],
     ['400 MalformedXML', 'PUT', `/${BUCKET}?cors`, {}, '<CORSConfiguration/>'],
+    ['400 IllegalVersioningConfigurationException', 'PUT', `/${BUCKET}?versioning`, {}, versioning('')],
+    ['400 MalformedXML', 'PUT', `/${BUCKET}?versioning`, {}, versioning('<Status>On</Status>')],
+    ['501 NotImplemented', 'PUT', `/${BUCKET}?versioning`, {}, versioning('<Status>Enabled</Status>')],
     ['501 NotImplemented', 'PUT', `/${BUCKET}?inventory&id=a`, {}, '<InventoryConfiguration/>'],
   ])('answers %s to %s %s %j', async (expected, method, path, headers, body) => {
     expect(code(await raw(method, path, headers, body))).toBe(expected);

@@ -28,11 +28,17 @@ const MAX_ID_LENGTH = 255;
 
 /** Reads a CORSConfiguration. @throws S3Error MalformedXML, InvalidRequest */
 export function readCorsRules(configuration: XmlElement): CorsRule[] {
-  const rules = configuration.all('CORSRule').map(readRule);
-  if (rules.length === 0 || rules.length > MAX_RULES) {
+  const rules = configuration.all('CORSRule');
+  if (rules.length === 0) {
     throw new S3Error('MalformedXML');
   }
-  return rules;
+  if (rules.length > MAX_RULES) {
+    throw new S3Error(
+      'InvalidRequest',
+      `The number of CORS rules should not exceed allowed limit of ${MAX_RULES} rules.`,
+    );
+  }
+  return rules.map(readRule);
 }
 
 /** Writes a CORSConfiguration. */

@@ -57,6 +57,8 @@ describe('CORS rules', () => {
     [`${ANY_GET}<ExposeHeader>ETag:</ExposeHeader></CORSRule>`, 'InvalidRequest'],
     [`${ANY_GET}<ExposeHeader>x-amz-*</ExposeHeader></CORSRule>`, 'InvalidRequest'],
     [`${ANY_GET}<AllowedHeader>*</AllowedHeader><ExposeHeader>x-amz-id-2</ExposeHeader></CORSRule>`, 'accepted'],
+    [`${ANY_GET}</CORSRule>`.repeat(100), 'accepted'],
+    [`${ANY_GET}</CORSRule>`.repeat(101), 'InvalidRequest'],
   ])('judges %s', (inner, code) => {
     expect(refusal(() => cors(inner))).toBe(code);
   });
@@ -65,6 +67,9 @@ describe('CORS rules', () => {
 describe('lifecycle documents', () => {
   const rule = (inner: string): string => `<Rule><ID>r</ID><Status>Enabled</Status>${inner}</Rule>`;
   const EXPIRE = '<Expiration><Days>3</Days></Expiration>';
+  const tag = (key: string, value: string): string => `<Tag><Key>${key}</Key><Value>${value}</Value></Tag>`;
+  const transition = (when: string, storageClass = 'GLACIER'): string =>
+    `<Transition>${when}<StorageClass>${storageClass}</StorageClass></Transition>`;
 
   it.each([
     rule(`<Prefix>logs/</Prefix>${EXPIRE}`),
@@ -76,7 +81,12 @@ describe('lifecycle documents', () => {
     rule(
       '<Filter/><NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays><NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration><AbortIncompleteMultipartUpload><DaysAfterInitiation>7</DaysAfterInitiation></AbortIncompleteMultipartUpload>',
     ),
-    rule('<Filter/><Transition><Days>0</Days><StorageClass>GLACIER</StorageClass></Transition>'),
+    rule(`<Filter/>${transition('<Days>0</Days>')}`),
+    rule(`<Filter/>${EXPIRE}${transition('<Days>1</Days>')}${transition('<Days>2</Days>', 'DEEP_ARCHIVE')}`),
+    rule(`<Filter><And><Prefix/>${tag('k', '')}</And></Filter>${EXPIRE}`),
+    rule(
+      `<Filter/><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>${transition('<Date>2030-01-01T00:00:00Z</Date>')}`,
+    ),
   ])('writes what it read: %s', (inner) => {
     const rules = lifecycle(inner);
     expect(readLifecycle(parseXml(Buffer.from(lifecycleXml(rules)), 'LifecycleConfiguration'))).toEqual(rules);
@@ -107,6 +117,40 @@ describe('lifecycle documents', () => {
       'too long an id',
       `<Rule><ID>${'a'.repeat(256)}</ID><Status>Enabled</Status><Filter/>${EXPIRE}</Rule>`,
       'InvalidArgument',
+    ],
+    ['a long prefix', rule(`<Prefix>${'a'.repeat(1025)}</Prefix>${EXPIRE}`), 'InvalidRequest'],
+    [
+      'a long prefix of a filter',
+      rule(`<Filter><Prefix>${'é'.repeat(513)}</Prefix></Filter>${EXPIRE}`),
+      'InvalidRequest',
+    ],
+    ['a long key', rule(`<Filter>${tag('k'.repeat(129), 'v')}</Filter>${EXPIRE}`), 'InvalidRequest'],
+    ['a tag without a key', rule(`<Filter>${tag('', 'v')}</Filter>${EXPIRE}`), 'InvalidRequest'],
+    ['a long value', rule(`<Filter>${tag('k', 'v'.repeat(257))}</Filter>${EXPIRE}`), 'InvalidRequest'],
+    ['a key twice', rule(`<Filter><And>${tag('k', 'v')}${tag('k', 'w')}</And></Filter>${EXPIRE}`), 'InvalidRequest'],
+    ['And of a prefix', rule(`<Filter><And><Prefix>a</Prefix></And></Filter>${EXPIRE}`), 'MalformedXML'],
+    ['And of a tag', rule(`<Filter><And>${tag('k', 'v')}</And></Filter>${EXPIRE}`), 'MalformedXML'],
+    ['days beyond 31 bits', rule('<Filter/><Expiration><Days>2147483648</Days></Expiration>'), 'MalformedXML'],
+    ['negative days', rule(`<Filter/>${transition('<Days>-1</Days>')}`), 'InvalidArgument'],
+    [
+      'a class twice',
+      rule(`<Filter/>${transition('<Days>1</Days>')}${transition('<Days>2</Days>')}`),
+      'InvalidRequest',
+    ],
+    [
+      'transitions by days and by date',
+      rule(`<Filter/>${transition('<Days>1</Days>')}${transition('<Date>2030-01-01</Date>', 'DEEP_ARCHIVE')}`),
+      'InvalidRequest',
+    ],
+    [
+      'a transition by date and an expiration by days',
+      rule(`<Filter/>${EXPIRE}${transition('<Date>2030-01-01</Date>')}`),
+      'InvalidRequest',
+    ],
+    [
+      'a transition by days and an expiration by date',
+      rule(`<Filter/><Expiration><Date>2030-01-01</Date></Expiration>${transition('<Days>1</Days>')}`),
+      'InvalidRequest',
     ],
     [
       'tags with delete markers',

@@ -7,6 +7,11 @@ import { element, textElement, xmlDocument } from '../xml-writer';
 const MAX_RULES = 1000;
 const MAX_ID_LENGTH = 255;
 const MAX_NEWER_VERSIONS = 100;
+const MAX_PREFIX_LENGTH = 1024;
+const MAX_TAG_KEY_LENGTH = 128;
+const MAX_TAG_VALUE_LENGTH = 256;
+/** The largest number of days that AWS takes. */
+const MAX_DAYS = 2_147_483_647;
 const CLASSES = new Set(['STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE']);
 const ACTIONS = [
   'Expiration',
@@ -61,7 +66,37 @@ function readRule(rule: XmlElement): LifecycleRule {
       .map((transition) => readTransition(transition, 'NoncurrentDays')),
   };
   refuseFilters(read);
+  refuseTransitions(read);
   return read;
+}
+
+/** Transitions of a rule go to different classes, and are told all by days or all by dates, as its expiration is. */
+function refuseTransitions({ filter, expiration, transitions, noncurrentTransitions }: LifecycleRule): void {
+  const ofRule = `prefix '${filter.prefix ?? ''}'`;
+  for (const [name, all] of [
+    ['Transition', transitions],
+    ['NoncurrentVersionTransition', noncurrentTransitions],
+  ] as const) {
+    if (new Set(all.map(({ storageClass }) => storageClass)).size !== all.length) {
+      throw new S3Error(
+        'InvalidRequest',
+        `'StorageClass' must be different for '${name}' actions in same 'Rule' with ${ofRule}`,
+      );
+    }
+  }
+  const byDate = new Set(transitions.map(({ date }) => date !== undefined));
+  if (byDate.size > 1) {
+    throw new S3Error(
+      'InvalidRequest',
+      `Found mixed 'Date' and 'Days' based Transition actions in lifecycle rule for ${ofRule}`,
+    );
+  }
+  if (byDate.has(expiration?.days !== undefined) && (expiration?.days ?? expiration?.date) !== undefined) {
+    throw new S3Error(
+      'InvalidRequest',
+      `Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle rule for ${ofRule}`,
+    );
+  }
 }
 
 /** Uploads and delete markers have neither tags nor, as far as AWS lets rules see it, a size. */
@@ -82,23 +117,44 @@ function readFilter(rule: XmlElement): Pick<LifecycleRule, 'form' | 'filter'> {
     throw new S3Error('MalformedXML');
   }
   if (filter === undefined) {
-    return { form: 'prefix', filter: { prefix } };
+    return { form: 'prefix', filter: { prefix: shortEnough(prefix) } };
   }
   const and = filter.child('And');
-  if (filter.children.length > 1) {
+  if (filter.children.length > 1 || (and !== undefined && and.children.length < 2)) {
     throw new S3Error('MalformedXML');
   }
   const terms = and ?? filter;
-  const tags = terms.all('Tag').map((tag) => [tag.required('Key'), tag.required('Value')] as const);
+  const tags = terms.all('Tag').map((tag) => readTag(tag));
+  if (new Set(tags.map(([key]) => key)).size !== tags.length) {
+    throw new S3Error('InvalidRequest', 'Duplicate Tag Keys are not allowed.');
+  }
   return {
     form: and === undefined ? 'filter' : 'and',
     filter: {
-      prefix: terms.textOf('Prefix'),
+      prefix: shortEnough(terms.textOf('Prefix')),
       tags: tags.length === 0 ? undefined : Object.fromEntries(tags),
       sizeGreaterThan: optionalNumber(terms, 'ObjectSizeGreaterThan'),
       sizeLessThan: optionalNumber(terms, 'ObjectSizeLessThan'),
     },
   };
+}
+
+function shortEnough(prefix: string | undefined): string | undefined {
+  if (prefix !== undefined && Buffer.byteLength(prefix) > MAX_PREFIX_LENGTH) {
+    throw new S3Error('InvalidRequest', `The maximum size of a prefix is ${MAX_PREFIX_LENGTH}.`);
+  }
+  return prefix;
+}
+
+function readTag(tag: XmlElement): [key: string, value: string] {
+  const [key, value] = [tag.required('Key'), tag.required('Value')];
+  if (key === '' || key.length > MAX_TAG_KEY_LENGTH) {
+    throw new S3Error('InvalidRequest', `A Tag's Key must be a length between 1 and ${MAX_TAG_KEY_LENGTH}.`);
+  }
+  if (value.length > MAX_TAG_VALUE_LENGTH) {
+    throw new S3Error('InvalidRequest', `A Tag's Value must be a length between 0 and ${MAX_TAG_VALUE_LENGTH}.`);
+  }
+  return [key, value];
 }
 
 function readExpiration(expiration: XmlElement | undefined): LifecycleRule['expiration'] {
@@ -137,8 +193,16 @@ function days(parent: XmlElement, name: string, least = 1): number {
   if (value === undefined) {
     throw new S3Error('MalformedXML');
   }
+  if (value > MAX_DAYS) {
+    throw new S3Error('MalformedXML');
+  }
   if (value < least) {
-    throw new S3Error('InvalidArgument', `'${name}' for ${parent.name} action must be a positive integer`);
+    throw new S3Error(
+      'InvalidArgument',
+      least === 0
+        ? `'${name}' in ${parent.name} action must be nonnegative`
+        : `'${name}' for ${parent.name} action must be a positive integer`,
+    );
   }
   return value;
 }

@@ -151,15 +151,15 @@ export class BucketOperations {
 
   private async setVersioning(call: S3Call): Promise<S3Answer> {
     const configuration = parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'VersioningConfiguration');
-    if (configuration.textOf('MfaDelete') === 'Enabled') {
-      throw new S3Error('NotImplemented', 'MFA delete is not implemented.');
-    }
     const status = configuration.textOf('Status');
     if (status === undefined) {
       throw new S3Error('IllegalVersioningConfigurationException');
     }
     if (status !== 'Enabled' && status !== 'Suspended') {
       throw new S3Error('MalformedXML');
+    }
+    if (configuration.textOf('MfaDelete') === 'Enabled') {
+      throw new S3Error('NotImplemented', 'MFA delete is not implemented.');
     }
     await this.buckets.setVersioning(call.bucket, status === 'Enabled' ? 'enabled' : 'suspended');
     return emptyAnswer(200);

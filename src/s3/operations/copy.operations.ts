@@ -52,7 +52,6 @@ export class CopyOperations {
     const source = copySourceOf(headers);
     const encryption = requestedEncryption(headers);
     const replacesMetadata = directive(call, 'x-amz-metadata-directive') === 'REPLACE';
-    const metadata = metadataOf(headers);
     const replacesTags = directive(call, 'x-amz-tagging-directive') === 'REPLACE';
     const command: CopyObjectCommand = {
       source,
@@ -60,7 +59,7 @@ export class CopyOperations {
       sourceCustomerKey: copySourceCustomerKeyOf(headers),
       bucket: call.bucket,
       key: call.key,
-      metadata: replacesMetadata ? metadata : undefined,
+      metadata: replacesMetadata ? metadataOf(headers) : undefined,
       placement: placementOf(headers),
       tags: replacesTags ? (tagsOf(headers) ?? {}) : undefined,
       lock: lockOf(headers),
