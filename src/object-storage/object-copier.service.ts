@@ -46,7 +46,7 @@ export class ObjectCopier {
    */
   async copy(command: CopyObjectCommand): Promise<CopyResult> {
     assertAddress(command);
-    const source = await this.finder.find(command.source);
+    const source = await this.finder.findSource(command.source);
     await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);

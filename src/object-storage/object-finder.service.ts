@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { assertAddress } from './names';
 import { type StoredObject, storedObject } from './object-row';
 import { type FoundObject, ObjectRepository } from './object.repository';
-import { storageError } from './storage-error';
+import { invalidRequest, storageError } from './storage-error';
 
 /** Names an object, or one version of it. */
 export interface ObjectAddress {
@@ -26,7 +26,20 @@ export class ObjectFinder {
     return this.resolve(address, await this.objects.find(address.bucket, address.key, address.versionId));
   }
 
-  /** The same without the inlined bytes. */
+  /**
+   * Finds the source of a copy, with its inlined bytes.
+   * @throws StorageError as {@link find}, but `InvalidRequest` for a delete marker named by its id
+   */
+  async findSource(address: ObjectAddress): Promise<StoredObject> {
+    assertAddress(address);
+    const row = await this.objects.find(address.bucket, address.key, address.versionId);
+    if (address.versionId !== undefined && row?.found === true && row.delete_marker) {
+      throw invalidRequest('The source of a copy request may not specifically refer to a delete marker by version id.');
+    }
+    return this.resolve(address, row);
+  }
+
+  /** The same as {@link find} without the inlined bytes. */
   async head(address: ObjectAddress): Promise<StoredObject> {
     assertAddress(address);
     return this.resolve(address, await this.objects.head(address.bucket, address.key, address.versionId));

@@ -56,7 +56,7 @@ export class PartUploader {
    */
   async copy(command: UploadPartCopyCommand): Promise<PartResult> {
     const upload = await this.openUpload(command);
-    const source = await this.finder.find(command.source);
+    const source = await this.finder.findSource(command.source);
     await guardRead(command.authorizeKey, source);
     assertCustomerKeyFits(source, command.sourceCustomerKey);
     assertCopyable(command.sourceConditions, source.info);

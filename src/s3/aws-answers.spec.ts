@@ -136,6 +136,13 @@ describe('answers that AWS gives', () => {
     ]);
   });
 
+  it('look for the bucket before the targets of its notifications', async () => {
+    const webhook = '<Queue>arn:minio:sqs::nowhere:webhook</Queue><Event>s3:ObjectCreated:*</Event>';
+    const document = `<NotificationConfiguration><QueueConfiguration>${webhook}</QueueConfiguration></NotificationConfiguration>`;
+    expect(told(await raw('PUT', '/not-there?notification', {}, document))).toEqual(['404', 'NoSuchBucket']);
+    expect(told(await raw('PUT', `/${BUCKET}?notification`, {}, document))).toEqual(['400', 'InvalidArgument']);
+  });
+
   it('give listed times in whole seconds', async () => {
     await put('timed');
     const listing = await raw('GET', `/${BUCKET}?list-type=2&prefix=timed`);
@@ -272,6 +279,24 @@ describe('answers that AWS gives', () => {
         ]);
       }
       expect(told(await raw('GET', `/${bucket}/marked`))).toEqual(['404', 'NoSuchKey']);
+    });
+
+    it('refuse to copy a delete marker', async () => {
+      await setVersioning('Enabled');
+      const { VersionId } = await put('marked', bucket);
+      const marker = await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'marked' }));
+      const upload = await s3.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'parts' }));
+      for (const target of ['copy', `parts?partNumber=1&uploadId=${String(upload.UploadId)}`]) {
+        const copy = (version: string) =>
+          raw('PUT', `/${bucket}/${target}`, { 'x-amz-copy-source': `${bucket}/marked${version}` });
+        expect(told(await copy(`?versionId=${String(marker.VersionId)}`), 'Message')).toEqual([
+          '400',
+          'InvalidRequest',
+          'The source of a copy request may not specifically refer to a delete marker by version id.',
+        ]);
+        expect(told(await copy(''))).toEqual(['404', 'NoSuchKey']);
+        expect((await copy(`?versionId=${String(VersionId)}`)).status).toBe(200);
+      }
     });
 
     it('say that a bucket with versions is not empty, and that a state of versioning is missing', async () => {

@@ -66,12 +66,16 @@ export class RequestBody {
   /**
    * Opens the body as the content of an object.
    *
+   * @param untoldLength what counts as the length of a body that comes in HTTP chunks; without it such a body is refused
    * @throws S3Error MissingContentLength, EntityTooLarge, InvalidDigest, InvalidRequest, InvalidArgument
    */
-  open(withChecksum = true): ObjectBody {
+  open(withChecksum = true, untoldLength?: number): ObjectBody {
     const { headers } = this.source;
     const framing = this.#framing();
-    const length = this.#length(framing.chunked);
+    const length = this.#isUntold(framing) ? untoldLength : this.#length(framing.chunked);
+    if (length === undefined) {
+      throw new S3Error('MissingContentLength');
+    }
     if (length > MAX_OBJECT_BYTES) {
       throw new S3Error('EntityTooLarge', undefined, {
         ProposedSize: String(length),
@@ -125,18 +129,29 @@ export class RequestBody {
   }
 
   async #readDocument(limit: number, checksumIsOfDocument: boolean): Promise<Buffer> {
-    const { stream, expectation } = this.open(checksumIsOfDocument);
+    const { stream, expectation } = this.open(checksumIsOfDocument, limit);
     if (expectation.length > limit) {
       stream.destroy();
-      throw new S3Error('MaxMessageLengthExceeded', undefined, { MaxMessageLengthBytes: String(limit) });
+      throw documentTooLong(limit);
     }
     const chunks: Buffer[] = [];
+    let length = 0;
     for await (const chunk of stream) {
       chunks.push(chunk as Buffer);
+      length += (chunk as Buffer).length;
+      if (length > limit) {
+        throw documentTooLong(limit);
+      }
     }
     const body = Buffer.concat(chunks);
-    await verifyDocument(body, expectation);
+    await verifyDocument(body, this.#isUntold(this.#framing()) ? { ...expectation, length } : expectation);
     return body;
+  }
+
+  /** Whether the body comes in HTTP chunks, so that nobody knows its length before its end. */
+  #isUntold({ chunked }: Framing): boolean {
+    const { headers } = this.source;
+    return !chunked && headers['content-length'] === undefined && headers['transfer-encoding'] !== undefined;
   }
 
   #length(chunked: boolean): number {
@@ -197,6 +212,10 @@ export function assertPayloadHash(stated: string): void {
       stated,
     );
   }
+}
+
+function documentTooLong(limit: number): S3Error {
+  return new S3Error('MaxMessageLengthExceeded', undefined, { MaxMessageLengthBytes: String(limit) });
 }
 
 async function verifyDocument(body: Buffer, expectation: BodyExpectation): Promise<void> {

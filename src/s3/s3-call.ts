@@ -36,9 +36,9 @@ export class S3Call {
     return this.request.key;
   }
 
-  /** The versionId parameter; empty counts as absent. */
+  /** The versionId parameter. */
   get versionId(): string | undefined {
-    return this.request.query.get('versionId') || undefined;
+    return this.request.query.get('versionId');
   }
 }
 

@@ -169,6 +169,19 @@ describe('the S3 face', () => {
       expect(codeOf(await exchange(options, 'x'))).toBe('411 MissingContentLength');
     });
 
+    it('takes documents of a length that is not told', async () => {
+      const put = (document: string, sha256 = 'UNSIGNED-PAYLOAD') => {
+        const options = signedOptions(app.target, 'PUT', '/bucket?versioning', { 'x-amz-content-sha256': sha256 });
+        options.headers['transfer-encoding'] = 'chunked';
+        return exchange(options, document);
+      };
+      const document = '<VersioningConfiguration><Status>On</Status></VersioningConfiguration>';
+      expect(codeOf(await put(document))).toBe('400 MalformedXML');
+      expect(codeOf(await put(document, createHash('sha256').update(document).digest('hex')))).toBe('400 MalformedXML');
+      expect(codeOf(await put(document, '0'.repeat(64)))).toBe('400 XAmzContentSHA256Mismatch');
+      expect(codeOf(await put(' '.repeat(1024 * 1024)))).toBe('400 MaxMessageLengthExceeded');
+    });
+
     it('answers a HEAD without a body', async () => {
       const answer = await raw('HEAD', '/bucket/missing');
       expect([answer.status, answer.body]).toEqual([404, '']);

@@ -107,6 +107,17 @@ describe('the routing table', () => {
     expect(refusal('GET', '/bucket?acl&policy')).toBe('InvalidArgument');
   });
 
+  it('takes versions where one can be named, and by a name that is not empty', () => {
+    expect(refusal('PUT', '/bucket/key?versionId=null')).toBe('InvalidArgument');
+    expect(refusal('PUT', '/bucket/key?versionId')).toBe('InvalidArgument');
+    expect(refusal('PUT', '/bucket/key?partNumber=1&uploadId=u&versionId=null')).toBe('InvalidArgument');
+    expect(refusal('POST', '/bucket/key?uploadId=u&versionId=null')).toBe('InvalidArgument');
+    expect(refusal('GET', '/bucket/key?versionId=')).toBe('InvalidArgument');
+    expect(refusal('DELETE', '/bucket/key?versionId=')).toBe('InvalidArgument');
+    expect(routed('DELETE', '/bucket/key?versionId=null')).toBe('DeleteObject');
+    expect(routed('PUT', '/bucket/key?acl&versionId=null')).toBe('PutObjectAcl');
+  });
+
   it('ignores parameters that only refine, and those of clients', () => {
     expect(routed('GET', '/bucket?prefix&delimiter=/')).toBe('ListObjects');
     expect(routed('GET', '/bucket/key?x-id=GetObject&versionId=null')).toBe('GetObject');

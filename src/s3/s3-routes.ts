@@ -1,4 +1,4 @@
-import { S3Error } from './s3-error';
+import { invalidArgument, S3Error } from './s3-error';
 import type { S3Request, S3Resource } from './s3-request';
 import { NOT_IMPLEMENTED_ROUTES } from './s3-routes-not-implemented';
 
@@ -169,6 +169,9 @@ const SUB_RESOURCES: ReadonlySet<string> = new Set(
   S3_ROUTES.flatMap(({ query }) => (query === undefined ? [] : [query])),
 );
 
+/** Method and sub-resource of PutObject and CopyObject, UploadPart and UploadPartCopy, CompleteMultipartUpload. */
+const WRITES_OF_VERSIONS: ReadonlySet<string> = new Set(['PUT ', 'PUT uploadId', 'POST uploadId']);
+
 const INDEX: ReadonlyMap<string, readonly S3Route[]> = indexRoutes();
 
 /**
@@ -181,13 +184,17 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
   const subResource = request.query.size === 0 ? '' : subResourceOf(method, request.query);
   if (method === 'PUT' && request.query.has('partNumber') && subResource !== 'uploadId') {
     // What was meant as a part must not become the object.
-    throw new S3Error('InvalidArgument', 'This operation does not accept partNumber without uploadId', {
-      ArgumentName: 'partNumber',
-      ArgumentValue: request.query.get('partNumber') ?? '',
-    });
+    throw invalidArgument(
+      'This operation does not accept partNumber without uploadId',
+      'partNumber',
+      request.query.get('partNumber') ?? '',
+    );
   }
-  if (method === 'GET' && request.resource === 'object') {
-    refuseOfBuckets(subResource);
+  if (request.resource === 'object') {
+    refuseVersion(`${method} ${subResource}`, request.query.get('versionId'));
+    if (method === 'GET') {
+      refuseOfBuckets(subResource);
+    }
   }
   if (method === 'PUT' && subResource === 'uploadId' && !request.query.has('partNumber')) {
     throw notAllowed(method, 'UPLOAD', ['DELETE', 'POST', 'GET']);
@@ -250,6 +257,19 @@ function notAllowed(method: string, resourceType: string, allowed: readonly stri
     ResourceType: resourceType,
     allow: allowed.join(', '),
   });
+}
+
+/** Writes make versions of their own, so none of them names one; and what may name one has to. */
+function refuseVersion(operation: string, versionId: string | undefined): void {
+  if (versionId === undefined) {
+    return;
+  }
+  if (WRITES_OF_VERSIONS.has(operation)) {
+    throw invalidArgument('This operation does not accept a version-id.', 'versionId', versionId);
+  }
+  if (versionId === '') {
+    throw invalidArgument('Version id cannot be the empty string', 'versionId', versionId);
+  }
 }
 
 /** Listings of buckets that were asked for with a key. */

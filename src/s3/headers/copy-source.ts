@@ -32,7 +32,10 @@ export function copySourceOf(headers: IncomingHttpHeaders): CopySource {
   if (!BUCKET.test(bucket) || ADDRESS.test(bucket)) {
     throw invalidArgument('Invalid copy source bucket name', HEADER, value);
   }
-  return { bucket, key, versionId: version === '' ? undefined : version };
+  if (mark >= 0 && version === '') {
+    throw invalidArgument('Version id cannot be the empty string', HEADER, version);
+  }
+  return { bucket, key, versionId: mark < 0 ? undefined : version };
 }
 
 function decoded(bucket: string, key: string, version: string): [string, string, string] {

@@ -239,6 +239,7 @@ describe('condition and range headers', () => {
     const source = (value: string): unknown => copySourceOf({ 'x-amz-copy-source': value });
     expect(source('/bucket/a%20b/c+d%2B?versionId=v1')).toEqual({ bucket: 'bucket', key: 'a b/c d+', versionId: 'v1' });
     expect(source('bucket%2Fkey')).toEqual({ bucket: 'bucket', key: 'key' });
+    expect(kindOf(() => source('bucket/a?versionId='))).toBe('InvalidArgument');
     expect(source('bucket/a%3FversionId=x')).toEqual({ bucket: 'bucket', key: 'a?versionId=x' });
     for (const value of ['', 'bucket', 'bucket/', '/', 'bucket/%zz']) {
       expect(kindOf(() => source(value))).toBe('InvalidArgument');

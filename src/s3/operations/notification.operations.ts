@@ -37,6 +37,7 @@ export class NotificationOperations {
   private async put(call: S3Call): Promise<S3Answer> {
     const rules = readNotifications(parseXml(await call.body.read(MAX_DOCUMENT_BYTES), 'NotificationConfiguration'));
     if (String(call.headers['x-amz-skip-destination-validation']).toLowerCase() !== 'true') {
+      await this.buckets.get(call.bucket);
       this.assertTargets(rules);
     }
     const content = rules.length === 0 ? null : JSON.stringify(rules);
