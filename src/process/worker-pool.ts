@@ -1,6 +1,7 @@
 import type { Cluster, Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { LoggerService } from '@nestjs/common';
+import { closeConnectionsLostWith } from './handed-over-connections';
 import { isReadyMessage, type ShutdownMessage } from './process-messages';
 
 const FIRST_RESTART_MS = 100;
@@ -41,6 +42,9 @@ export class WorkerPool {
 
   private fork(): Promise<number> {
     const worker = this.cluster.fork(this.environment);
+    closeConnectionsLostWith(worker.process);
+    // What is written to a worker that has just ended fails, and would end this process if nobody listened.
+    worker.on('error', (error) => void this.logger.warn(`Worker ${worker.process.pid}: ${error.message}`));
     const startedAt = Date.now();
     let ready = false;
     const becameReady = new Promise<number>((resolve, reject) => {
