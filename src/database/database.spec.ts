@@ -1,4 +1,5 @@
 import { createTestDatabase, type TestDatabase } from '../../test/support/database';
+import { eventually } from '../../test/support/eventually';
 
 describe('Database', () => {
   let test: TestDatabase;
@@ -16,6 +17,21 @@ describe('Database', () => {
         throw new Error('no');
       }),
     ).rejects.toThrow('no');
+    expect(await test.database.query({ name: 'select', text: 'SELECT id FROM sample' })).toEqual([]);
+  });
+
+  it('fails a transaction whose connection was ended by the server between two statements, and goes on', async () => {
+    const pids = { name: 'pid', text: 'SELECT pg_backend_pid() AS pid' };
+    const statement = 'SELECT count(pg_terminate_backend(pid))::int AS left FROM pg_stat_activity WHERE pid = $1';
+    await expect(
+      test.database.transaction(async (transaction) => {
+        await transaction.execute({ name: 'insert', text: 'INSERT INTO sample VALUES ($1)' }, [2]);
+        const [backend] = await transaction.query<{ pid: number }>(pids);
+        await eventually(async () =>
+          expect(await test.database.query({ name: 'end', text: statement }, [backend?.pid])).toEqual([{ left: 0 }]),
+        );
+      }),
+    ).rejects.toThrow(/terminat|not queryable/);
     expect(await test.database.query({ name: 'select', text: 'SELECT id FROM sample' })).toEqual([]);
   });
 

@@ -65,6 +65,11 @@ export class Database implements Queryable, OnApplicationShutdown {
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // A connection may end between two statements, when no statement is there to fail: the next one does.
+    const lost = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', lost);
     try {
       await client.query('BEGIN');
       const result = await work(new Transaction(client));
@@ -77,6 +82,7 @@ export class Database implements Queryable, OnApplicationShutdown {
       throw error;
     } finally {
       client.release(broken);
+      client.off('error', lost);
     }
   }
 
