@@ -118,6 +118,21 @@ describe('the routing table', () => {
     expect(routed('PUT', '/bucket/key?acl&versionId=null')).toBe('PutObjectAcl');
   });
 
+  it('asks for a key where parts and uploads are meant', () => {
+    expect(refusal('GET', '/bucket?uploadId=u')).toBe('InvalidRequest');
+    expect(refusal('POST', '/bucket?uploadId=u')).toBe('InvalidRequest');
+    expect(refusal('DELETE', '/bucket?uploadId=u')).toBe('InvalidRequest');
+    expect(refusal('PUT', '/bucket?partNumber=1')).toBe('InvalidRequest');
+    expect(refusal('GET', '/bucket?partNumber=1')).toBe('InvalidRequest');
+    expect(refusal('PUT', '/bucket?partNumber=1&uploadId=u')).toBe('MethodNotAllowed');
+  });
+
+  it.each(['ab', 'b', 'a%20bucket', 'b%C3%BCcket', 'a'.repeat(256)])('takes %s for no bucket', (name) => {
+    expect(refusal('GET', `/${name}`)).toBe('InvalidBucketName');
+    expect(refusal('PUT', `/${name}/key`)).toBe('InvalidBucketName');
+    expect(routed('GET', '/Bucket_of.old')).toBe('ListObjects');
+  });
+
   it('ignores parameters that only refine, and those of clients', () => {
     expect(routed('GET', '/bucket?prefix&delimiter=/')).toBe('ListObjects');
     expect(routed('GET', '/bucket/key?x-id=GetObject&versionId=null')).toBe('GetObject');

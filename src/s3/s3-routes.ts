@@ -169,6 +169,9 @@ const SUB_RESOURCES: ReadonlySet<string> = new Set(
   S3_ROUTES.flatMap(({ query }) => (query === undefined ? [] : [query])),
 );
 
+/** What a bucket can be named that is as old as S3; new ones have narrower rules. */
+const POSSIBLE_BUCKET = /^[a-z0-9._-]{3,255}$/i;
+
 /** Method and sub-resource of PutObject and CopyObject, UploadPart and UploadPartCopy, CompleteMultipartUpload. */
 const WRITES_OF_VERSIONS: ReadonlySet<string> = new Set(['PUT ', 'PUT uploadId', 'POST uploadId']);
 
@@ -178,10 +181,14 @@ const INDEX: ReadonlyMap<string, readonly S3Route[]> = indexRoutes();
  * Finds the operation of a request.
  *
  * @param hasHeader tells whether a header (lower-case name) is present
- * @throws S3Error NotImplemented for sub-resources nobody knows, MethodNotAllowed, InvalidArgument for conflicting ones
+ * @throws S3Error NotImplemented for sub-resources nobody knows, MethodNotAllowed, InvalidArgument for conflicting ones,
+ *   InvalidRequest, InvalidBucketName
  */
 export function routeOf(method: string, request: S3Request, hasHeader: (name: string) => boolean): S3Route {
   const subResource = request.query.size === 0 ? '' : subResourceOf(method, request.query);
+  if (request.resource === 'bucket') {
+    refuseOfObjects(method, subResource, request.query);
+  }
   if (method === 'PUT' && request.query.has('partNumber') && subResource !== 'uploadId') {
     // What was meant as a part must not become the object.
     throw invalidArgument(
@@ -210,6 +217,9 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
         throw new S3Error('InvalidArgument', 'You can only specify a copy source header for copy requests.', {
           ArgumentName: COPY_SOURCE,
         });
+      }
+      if (request.bucket !== '' && !POSSIBLE_BUCKET.test(request.bucket)) {
+        throw new S3Error('InvalidBucketName', undefined, { BucketName: request.bucket });
       }
       return route;
     }
@@ -269,6 +279,19 @@ function refuseVersion(operation: string, versionId: string | undefined): void {
   }
   if (versionId === '') {
     throw invalidArgument('Version id cannot be the empty string', 'versionId', versionId);
+  }
+}
+
+/** Parts and uploads that were asked for without a key. */
+function refuseOfObjects(method: string, subResource: string, query: ReadonlyMap<string, string>): void {
+  if (subResource === 'uploadId' && query.has('partNumber')) {
+    throw notAllowed(method, 'PART', ['PUT']);
+  }
+  if (subResource === '' && query.has('partNumber')) {
+    throw new S3Error('InvalidRequest', 'Object must have a valid key name.');
+  }
+  if (subResource === 'uploadId' && (method === 'GET' || method === 'POST' || method === 'DELETE')) {
+    throw new S3Error('InvalidRequest', 'A key must be specified');
   }
 }
 
