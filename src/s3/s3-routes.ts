@@ -199,9 +199,7 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
   }
   if (request.resource === 'object') {
     refuseVersion(`${method} ${subResource}`, request.query.get('versionId'));
-    if (method === 'GET') {
-      refuseOfBuckets(subResource);
-    }
+    refuseOfBuckets(method, subResource);
   }
   if (method === 'PUT' && subResource === 'uploadId' && !request.query.has('partNumber')) {
     throw notAllowed(method, 'UPLOAD', ['DELETE', 'POST', 'GET']);
@@ -218,9 +216,7 @@ export function routeOf(method: string, request: S3Request, hasHeader: (name: st
           ArgumentName: COPY_SOURCE,
         });
       }
-      if (request.bucket !== '' && !POSSIBLE_BUCKET.test(request.bucket)) {
-        throw new S3Error('InvalidBucketName', undefined, { BucketName: request.bucket });
-      }
+      assertPossibleBucket(request);
       return route;
     }
   }
@@ -282,6 +278,12 @@ function refuseVersion(operation: string, versionId: string | undefined): void {
   }
 }
 
+function assertPossibleBucket({ resource, bucket }: S3Request): void {
+  if (resource !== 'service' && !POSSIBLE_BUCKET.test(bucket)) {
+    throw new S3Error('InvalidBucketName', undefined, { BucketName: bucket });
+  }
+}
+
 /** Parts and uploads that were asked for without a key. */
 function refuseOfObjects(method: string, subResource: string, query: ReadonlyMap<string, string>): void {
   if (subResource === 'uploadId' && query.has('partNumber')) {
@@ -296,11 +298,11 @@ function refuseOfObjects(method: string, subResource: string, query: ReadonlyMap
 }
 
 /** Listings of buckets that were asked for with a key. */
-function refuseOfBuckets(subResource: string): void {
-  if (subResource === 'uploads') {
+function refuseOfBuckets(method: string, subResource: string): void {
+  if (method === 'GET' && subResource === 'uploads') {
     throw new S3Error('InvalidRequest', 'Key is not expected for the GET method ?uploads subresource');
   }
-  if (subResource === 'versions') {
+  if (method === 'GET' && subResource === 'versions') {
     throw new S3Error('InvalidRequest', 'There is no such thing as the ?versions sub-resource for a key');
   }
 }
