@@ -117,6 +117,9 @@ describe('the S3 face', () => {
   describe('requests', () => {
     it.each<[string, string, string, Record<string, string>, string | undefined]>([
       ['404 NoSuchBucket', 'GET', '/nowhere', {}, undefined],
+      ['404 NoSuchBucket', 'GET', '/Not_There', {}, undefined],
+      ['400 InvalidBucketName', 'GET', '/invalid%20bucket%20name?location', {}, undefined],
+      ['400 InvalidBucketName', 'PUT', '/ab/key', {}, 'x'],
       ['400 KeyTooLongError', 'PUT', `/bucket/${'k'.repeat(1025)}`, {}, 'x'],
       ['501 NotImplemented', 'PUT', '/bucket?foo-config', {}, 'x'],
       ['501 NotImplemented', 'POST', '/bucket/key?select&select-type=2', {}, 'x'],
