@@ -98,6 +98,7 @@ const STORAGE: Readonly<Record<string, ProblemRow>> = {
   'scrub-off': row(409, 'Scrubbing switched off'),
   'lifecycle-off': row(409, 'Lifecycle switched off'),
   NoSuchBucket: row(404, 'No such bucket'),
+  'database-unavailable': row(503, 'Database unavailable', 'ServiceUnavailable'),
 };
 
 const TABLE: ReadonlyMap<string, ProblemRow> = new Map(

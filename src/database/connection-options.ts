@@ -3,6 +3,8 @@ import type { DataSourceOptions } from 'typeorm';
 
 const POOL_SIZE = 16;
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** Milliseconds after which a statement has no answer because its server is gone: a server that is there ends it earlier. */
+export const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**

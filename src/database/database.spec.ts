@@ -31,7 +31,7 @@ describe('Database', () => {
           expect(await test.database.query({ name: 'end', text: statement }, [backend?.pid])).toEqual([{ left: 0 }]),
         );
       }),
-    ).rejects.toThrow(/terminat|not queryable/);
+    ).rejects.toMatchObject({ kind: 'database-unavailable' });
     expect(await test.database.query({ name: 'select', text: 'SELECT id FROM sample' })).toEqual([]);
   });
 

@@ -1,9 +1,13 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
 import { ChannelListener } from './channel-listener';
+import { ANSWER_TIMEOUT_MS } from './connection-options';
+import { databaseFailure } from './database-unavailable';
 import type { Queryable, Statement } from './statement';
 
+const BEGIN: QueryConfig = { text: 'BEGIN' };
+const COMMIT: QueryConfig = { text: 'COMMIT' };
 const NOTIFY: Statement = { name: 'database.notify', text: 'SELECT pg_notify($1, $2)' };
 
 /** An open transaction; valid only inside the callback it was given to. */
@@ -11,13 +15,11 @@ export class Transaction implements Queryable {
   constructor(private readonly client: PoolClient) {}
 
   async query<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
-    const result = await this.client.query<R>({ name: statement.name, text: statement.text, values: [...values] });
-    return result.rows;
+    return (await run<R>(this.client, statement, values)).rows;
   }
 
   async execute(statement: Statement, values: readonly unknown[] = []): Promise<number> {
-    const result = await this.client.query({ name: statement.name, text: statement.text, values: [...values] });
-    return result.rowCount ?? 0;
+    return (await run(this.client, statement, values)).rowCount ?? 0;
   }
 
   async notify(channel: string, payload: string): Promise<void> {
@@ -44,17 +46,11 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   async query<R extends object>(statement: Statement, values: readonly unknown[] = []): Promise<R[]> {
-    const result = await this.pool.query<R>({
-      name: statement.name,
-      text: statement.text,
-      values: values as unknown[],
-    });
-    return result.rows;
+    return (await run<R>(this.pool, statement, values)).rows;
   }
 
   async execute(statement: Statement, values: readonly unknown[] = []): Promise<number> {
-    const result = await this.pool.query({ name: statement.name, text: statement.text, values: values as unknown[] });
-    return result.rowCount ?? 0;
+    return (await run(this.pool, statement, values)).rowCount ?? 0;
   }
 
   async notify(channel: string, payload: string): Promise<void> {
@@ -63,7 +59,7 @@ export class Database implements Queryable, OnApplicationShutdown {
 
   /** Runs the work in one transaction: commits when it resolves, rolls back when it rejects. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+    const client = await this.connect();
     let broken: Error | undefined;
     // A connection may end between two statements, when no statement is there to fail: the next one does.
     const lost = (error: Error): void => {
@@ -71,9 +67,9 @@ export class Database implements Queryable, OnApplicationShutdown {
     };
     client.on('error', lost);
     try {
-      await client.query('BEGIN');
+      await run(client, BEGIN);
       const result = await work(new Transaction(client));
-      await client.query('COMMIT');
+      await run(client, COMMIT);
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch((rollbackError: unknown) => {
@@ -110,5 +106,31 @@ export class Database implements Queryable, OnApplicationShutdown {
     if (this.dataSource.isInitialized) {
       await this.dataSource.destroy();
     }
+  }
+
+  private async connect(): Promise<PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      throw databaseFailure(error);
+    }
+  }
+}
+
+/** The types of pg leave the time limit of single queries out. */
+interface TimedQuery extends QueryConfig {
+  readonly query_timeout: number;
+}
+
+async function run<R extends object>(
+  connection: Pool | PoolClient,
+  { name, text }: QueryConfig,
+  values: readonly unknown[] = [],
+): Promise<QueryResult<R>> {
+  const query: TimedQuery = { name, text, values: values as unknown[], query_timeout: ANSWER_TIMEOUT_MS };
+  try {
+    return await connection.query<R>(query);
+  } catch (error) {
+    throw databaseFailure(error);
   }
 }

@@ -7,7 +7,10 @@ export interface Statement {
   readonly text: string;
 }
 
-/** What both the database and an open transaction can do. */
+/**
+ * What both the database and an open transaction can do.
+ * Every method throws a DomainError `database-unavailable` while the server cannot be reached, or is stopping.
+ */
 export interface Queryable {
   /** Runs a statement and returns its rows. */
   query<R extends object>(statement: Statement, values?: readonly unknown[]): Promise<R[]>;

@@ -38,7 +38,7 @@ export interface S3ErrorAnswer {
   readonly serverFault: boolean;
 }
 
-/** Seconds after which a client may try again while a KMS is out of reach. */
+/** Seconds after which a client may try again while a KMS or the database is out of reach. */
 const RETRY_AFTER_SECONDS = '5';
 
 /**
@@ -62,6 +62,9 @@ const KMS_CODES: Readonly<Record<string, S3ErrorCode>> = {
   'kms-invalid-request': 'InvalidArgument',
 };
 
+/** What S3 answers for failures of other parts of the store that have no name in S3. */
+const OTHER_CODES: Readonly<Record<string, S3ErrorCode>> = { 'database-unavailable': 'ServiceUnavailable' };
+
 /** Details that travel as response headers instead of elements. */
 const HEADER_DETAILS: Readonly<Record<string, string>> = {
   etag: 'ETag',
@@ -79,7 +82,7 @@ export function s3ErrorAnswer(error: unknown): S3ErrorAnswer {
     return internalError();
   }
   const kmsCode = KMS_CODES[error.kind];
-  const code = kmsCode ?? (isS3ErrorCode(error.kind) ? error.kind : undefined);
+  const code = kmsCode ?? OTHER_CODES[error.kind] ?? (isS3ErrorCode(error.kind) ? error.kind : undefined);
   if (code === undefined) {
     return internalError();
   }

@@ -13,6 +13,7 @@ const STATUSES = {
   MissingAuthenticationToken: 403,
   MissingParameter: 400,
   NotImplemented: 501,
+  ServiceUnavailable: 503,
   SignatureDoesNotMatch: 403,
   ValidationError: 400,
 } as const;
@@ -37,8 +38,8 @@ export interface StsErrorAnswer {
 
 const INVALID_TOKEN = 'The security token included in the request is invalid.';
 
-/** What STS says where S3, whose words the verifier of signatures speaks, says something else. */
-const OF_SIGNATURES: Readonly<Record<string, readonly [StsErrorCode, string?]>> = {
+/** What STS says of failures of others, such as the verifier of signatures, which speaks the words of S3. */
+const OF_OTHERS: Readonly<Record<string, readonly [StsErrorCode, string?]>> = {
   ExpiredToken: ['ExpiredToken', 'The security token included in the request is expired'],
   InvalidAccessKeyId: ['InvalidClientTokenId', INVALID_TOKEN],
   InvalidToken: ['InvalidClientTokenId', INVALID_TOKEN],
@@ -52,6 +53,7 @@ const OF_SIGNATURES: Readonly<Record<string, readonly [StsErrorCode, string?]>> 
   MalformedPolicyDocument: ['MalformedPolicyDocument'],
   InvalidInput: ['ValidationError'],
   NoSuchEntity: ['ValidationError'],
+  'database-unavailable': ['ServiceUnavailable'],
 };
 
 /** Translates any failure to an answer of STS; what is not understood fails closed, without its text. */
@@ -59,7 +61,7 @@ export function stsErrorAnswer(error: unknown): StsErrorAnswer {
   if (error instanceof StsError) {
     return { code: error.kind, status: STATUSES[error.kind], message: error.message };
   }
-  const found = error instanceof DomainError ? OF_SIGNATURES[error.kind] : undefined;
+  const found = error instanceof DomainError ? OF_OTHERS[error.kind] : undefined;
   if (found === undefined) {
     const message = 'The request processing has failed because of an unknown error, exception or failure.';
     return { code: 'InternalFailure', status: STATUSES.InternalFailure, message };

@@ -21,7 +21,10 @@ export class Gateway {
     private certificate: GatewayCertificate | undefined,
   ) {}
 
-  /** @param certificate ends TLS here, before a service that speaks plain HTTP; bytes are passed as they are without it */
+  /**
+   * @param serviceUrl of a TCP service, or a `postgres://` URL with the directory of a unix socket
+   * @param certificate ends TLS here, before a service that speaks plain HTTP; bytes are passed as they are without it
+   */
   static async open(serviceUrl: string, certificate?: GatewayCertificate): Promise<Gateway> {
     const gateway = new Gateway(new URL(serviceUrl), certificate);
     await gateway.bringUp();
@@ -78,7 +81,7 @@ export class Gateway {
       client.once('close', () => this.sockets.delete(client));
       return;
     }
-    const service = connect(Number(this.service.port), this.service.hostname);
+    const service = this.connectToService();
     for (const [socket, other] of [
       [client, service],
       [service, client],
@@ -91,5 +94,13 @@ export class Gateway {
       });
       socket.pipe(other);
     }
+  }
+
+  private connectToService(): Socket {
+    const { hostname, port, searchParams } = this.service;
+    const socketDirectory = searchParams.get('host');
+    return socketDirectory === null
+      ? connect(Number(port), hostname)
+      : connect(`${socketDirectory}/.s.PGSQL.${searchParams.get('port') ?? '5432'}`);
   }
 }
