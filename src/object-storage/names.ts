@@ -2,8 +2,6 @@ import { invalidArgument, storageError } from './storage-error';
 
 const MAX_KEY_BYTES = 1024;
 const BUCKET_NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-/** The oldest region of S3 still has buckets with such names, so it looks these up and refuses all others. */
-const ADDRESSABLE_NAME = /^[\w.-]{3,255}$/;
 const IP_ADDRESS = /^\d{1,3}(\.\d{1,3}){3}$/;
 const RESERVED_PREFIXES = ['xn--', 'sthree-', 'amzn-s3-demo-'];
 const RESERVED_SUFFIXES = ['-s3alias', '--ol-s3', '.mrap', '--x-s3', '--table-s3'];
@@ -89,16 +87,6 @@ export function assertAddress(address: {
 export function assertPossibleBucket(name: string): void {
   if (!isPossibleBucket(name)) {
     throw storageError('NoSuchBucket', { BucketName: name });
-  }
-}
-
-/**
- * Checks that a request may name a bucket so, whether there can be such a bucket or not.
- * @throws StorageError `InvalidBucketName`
- */
-export function assertAddressableBucket(name: string): void {
-  if (!ADDRESSABLE_NAME.test(name)) {
-    throw storageError('InvalidBucketName', { BucketName: name });
   }
 }
 

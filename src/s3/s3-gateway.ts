@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, Optional } from '@nestjs/common';
 import { requestContext, type RequestContext } from '../common/request-context';
 import { RequestObserver } from '../common/request-observer';
-import { assertAddressableBucket } from '../object-storage/names';
 import { Settings } from '../settings/settings';
 import { writeAnswer, writeRefusal } from './answer-writer';
 import { queryHeaders } from './headers/query-headers';
@@ -87,9 +86,6 @@ export class S3Gateway {
     }
     if (request.headers.origin !== undefined) {
       setHeaders(response, await this.cors.headersFor(parsed.bucket, method, request.headers));
-    }
-    if (parsed.resource !== 'service') {
-      assertAddressableBucket(parsed.bucket);
     }
     const carried = queryHeaders(request.headers, parsed.query);
     const route = routeOf(method, parsed, (name) => (request.headers[name] ?? carried?.[name]) !== undefined);

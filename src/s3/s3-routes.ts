@@ -169,7 +169,7 @@ const SUB_RESOURCES: ReadonlySet<string> = new Set(
   S3_ROUTES.flatMap(({ query }) => (query === undefined ? [] : [query])),
 );
 
-/** What a bucket can be named that is as old as S3; new ones have narrower rules. */
+/** The oldest region of S3 still has buckets with such names, so it looks these up and refuses all others. */
 const POSSIBLE_BUCKET = /^[a-z0-9._-]{3,255}$/i;
 
 /** Method and sub-resource of PutObject and CopyObject, UploadPart and UploadPartCopy, CompleteMultipartUpload. */
