@@ -99,6 +99,7 @@ const STORAGE: Readonly<Record<string, ProblemRow>> = {
   'lifecycle-off': row(409, 'Lifecycle switched off'),
   NoSuchBucket: row(404, 'No such bucket'),
   'database-unavailable': row(503, 'Database unavailable', 'ServiceUnavailable'),
+  'storage-full': row(507, 'No space left', 'XMinioStorageFull'),
 };
 
 const TABLE: ReadonlyMap<string, ProblemRow> = new Map(

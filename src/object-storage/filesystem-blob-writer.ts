@@ -1,11 +1,14 @@
 import { crc32c } from '@node-rs/crc32';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { storageFull } from '../common/storage-full';
 import type { BlobWriter, StoredBlob } from './blob-store';
 
 /** Bytes gathered before one write: 16 DARE packages. Larger gains nothing, smaller costs a third of the rate. */
 const WRITE_BYTES = 1024 * 1024;
 /** A body that arrives byte by byte must not turn into a million buffers. */
 const MAX_BUFFERS = 512;
+/** The disk is full, or what a quota allows of it. */
+const FULL_CODES: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Where one blob is written and where it ends up. */
 export interface BlobPaths {
@@ -36,8 +39,12 @@ export class FilesystemBlobWriter implements BlobWriter {
   ) {}
 
   static async create(paths: BlobPaths): Promise<FilesystemBlobWriter> {
-    const [handle] = await Promise.all([open(paths.staged, 'wx', 0o600), paths.prepare()]);
-    return new FilesystemBlobWriter(paths, handle);
+    try {
+      const [handle] = await Promise.all([open(paths.staged, 'wx', 0o600), paths.prepare()]);
+      return new FilesystemBlobWriter(paths, handle);
+    } catch (error) {
+      throw failure(error);
+    }
   }
 
   async write(buffers: readonly Buffer[]): Promise<void> {
@@ -60,7 +67,7 @@ export class FilesystemBlobWriter implements BlobWriter {
       await this.paths.syncDirectory();
     } catch (error) {
       await this.abort();
-      throw error;
+      throw failure(error);
     }
     return { id: this.paths.id, size: this.size, crc32c: this.checksum };
   }
@@ -87,7 +94,9 @@ export class FilesystemBlobWriter implements BlobWriter {
     for (const buffer of batch) {
       this.checksum = crc32c(buffer, this.checksum);
     }
-    this.inFlight = this.writeAll(batch, bytes, position);
+    this.inFlight = this.writeAll(batch, bytes, position).catch((error: unknown) => {
+      throw failure(error);
+    });
     // The failure is seen by whoever awaits next; until then it must not count as unhandled.
     this.inFlight.catch(ignore);
   }
@@ -110,6 +119,10 @@ export class FilesystemBlobWriter implements BlobWriter {
       await this.handle.close();
     }
   }
+}
+
+function failure(error: unknown): unknown {
+  return FULL_CODES.has((error as NodeJS.ErrnoException).code) ? storageFull(error) : error;
 }
 
 function ignore(): void {}

@@ -117,6 +117,8 @@ export const S3_ERROR_CODES = {
   TooManyBuckets: [400, 'You have attempted to create more buckets than are allowed for this account.'],
   UnexpectedContent: [400, 'This request does not support content'],
   UnresolvableGrantByEmailAddress: [400, 'The email address that you provided does not match any account on record.'],
+  /** MinIO's, for which AWS has no counterpart. */
+  XMinioStorageFull: [507, 'There is no space left to store this'],
   XAmzContentSHA256Mismatch: [400, "The provided 'x-amz-content-sha256' header does not match what was computed."],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 

@@ -63,7 +63,10 @@ const KMS_CODES: Readonly<Record<string, S3ErrorCode>> = {
 };
 
 /** What S3 answers for failures of other parts of the store that have no name in S3. */
-const OTHER_CODES: Readonly<Record<string, S3ErrorCode>> = { 'database-unavailable': 'ServiceUnavailable' };
+const OTHER_CODES: Readonly<Record<string, S3ErrorCode>> = {
+  'database-unavailable': 'ServiceUnavailable',
+  'storage-full': 'XMinioStorageFull',
+};
 
 /** Details that travel as response headers instead of elements. */
 const HEADER_DETAILS: Readonly<Record<string, string>> = {

@@ -54,6 +54,7 @@ const OF_OTHERS: Readonly<Record<string, readonly [StsErrorCode, string?]>> = {
   InvalidInput: ['ValidationError'],
   NoSuchEntity: ['ValidationError'],
   'database-unavailable': ['ServiceUnavailable'],
+  'storage-full': ['ServiceUnavailable'],
 };
 
 /** Translates any failure to an answer of STS; what is not understood fails closed, without its text. */
